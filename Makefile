@@ -1,0 +1,23 @@
+# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+PYTHON ?= python3
+
+.PHONY: demo test lint clean
+
+demo: .venv/.ready
+	.venv/bin/netsparse train
+
+test: .venv/.ready
+	.venv/bin/python -m pytest --cov --cov-report=term
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch .venv/.ready
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,0 +1,448 @@
+"""The core types: one layer's mask as a bipartite graph, and one network's layers at one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from netsparse.errors import MaskFormatError, NetsparseError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerGraph:
+    """One layer's links as a bipartite graph: source neurons feed target neurons.
+
+    Parameters
+    ----------
+    name : str
+        The layer's name, unique in its network.
+    biadjacency : scipy.sparse.csr_array, shape (n_source, n_target)
+        Rows are source neurons, columns target neurons; one stored entry (1, int32) a link, in canonical CSR
+        form (rows sorted, no duplicates). Use `from_mask` or `from_weight` for anything else.
+    source, target : str
+        Names of the two neuron groups; layers of one network join where a group's name is the same.
+    weights : numpy.ndarray, shape (n_links,), optional
+        The links' weights in CSR order. A link may weigh 0: it is a link all the same.
+
+    Raises
+    ------
+    MaskFormatError
+        If the biadjacency is not canonical CSR, or the weights do not fit it or are not finite.
+
+    Notes
+    -----
+    With n_links = ``nnz``: density = n_links / (n_source · n_target), sparsity = 1 − density. Nothing is ever
+    inferred from the shape: a 512 × 512 layer is bipartite like any other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = LayerGraph.from_mask(np.eye(3), name="fc1")
+    >>> layer
+    LayerGraph('fc1', source 'source' (3) -> target 'target' (3), 3 links, density 33.33 %)
+    >>> layer.source_degrees
+    array([1, 1, 1])
+    """
+
+    name: str
+    biadjacency: sp.csr_array
+    source: str = "source"
+    target: str = "target"
+    weights: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for what, text in (("layer name", self.name), ("source", self.source), ("target", self.target)):
+            if not isinstance(text, str) or not text:
+                raise NetsparseError(f"{what} must be a non-empty string, not {text!r}")
+        matrix = self.biadjacency
+        if not (sp.issparse(matrix) and matrix.format == "csr" and matrix.ndim == 2):
+            raise MaskFormatError(
+                f"layer '{self.name}': the biadjacency must be a 2-D SciPy CSR array; use LayerGraph.from_mask"
+            )
+        _check_csr(self.name, matrix)
+        pattern = sp.csr_array(
+            (np.ones(matrix.nnz, np.int32), matrix.indices.view(), matrix.indptr.view()), shape=matrix.shape, copy=False
+        )
+        pattern.has_canonical_format = True
+        for array in (pattern.data, pattern.indices, pattern.indptr):
+            array.setflags(write=False)
+        object.__setattr__(self, "biadjacency", pattern)
+        if self.weights is not None:
+            weights = np.array(self.weights, copy=True)
+            if weights.shape != (pattern.nnz,):
+                raise MaskFormatError(
+                    f"layer '{self.name}': weights have shape {weights.shape}, the layer has {pattern.nnz} links"
+                )
+            _check_finite(self.name, weights)
+            weights.setflags(write=False)
+            object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def from_mask(cls, mask: Any, name: str = "layer", source: str = "source", target: str = "target") -> LayerGraph:
+        """Make a layer from an (n_source, n_target) mask; every non-zero entry is a link.
+
+        Parameters
+        ----------
+        mask : array_like, SciPy sparse array or torch tensor, shape (n_source, n_target)
+            Sparse input may hold explicit zeros and duplicates: zeros are no links, duplicates one link.
+        name, source, target : str
+            As in `LayerGraph`.
+
+        Raises
+        ------
+        MaskFormatError
+            If the mask is not two-dimensional, not numeric, or holds NaN or infinity.
+
+        Examples
+        --------
+        >>> LayerGraph.from_mask([[0, 2], [0, 0]]).n_links
+        1
+        """
+        matrix = _to_csr(mask, name)
+        return cls(name, matrix, source, target)
+
+    @classmethod
+    def from_weight(
+        cls, weight: Any, name: str = "layer", source: str = "source", target: str = "target", mask: Any = None
+    ) -> LayerGraph:
+        """Make a layer from a torch weight of shape (out, in), transposed here; the weights are kept.
+
+        Parameters
+        ----------
+        weight : array_like, SciPy sparse array or torch tensor, shape (n_target, n_source)
+            As in ``torch.nn.Linear.weight``.
+        name, source, target : str
+            As in `LayerGraph`.
+        mask : same shape, optional
+            Its non-zero entries are the links; without it the non-zero weights are. With a mask a link may weigh 0.
+
+        Raises
+        ------
+        MaskFormatError
+            If the weight is not two-dimensional, not numeric, or holds NaN or infinity, or the mask has another shape.
+
+        Examples
+        --------
+        >>> layer = LayerGraph.from_weight([[0.0, 0.5, 0.0]])
+        >>> (layer.n_source, layer.n_target), layer.weights
+        ((3, 1), array([0.5]))
+        """
+        values = _to_csr(weight, name)
+        if mask is None:
+            matrix = sp.csr_array(values.T)
+            matrix.sort_indices()
+            return cls(name, matrix, source, target, matrix.data)
+        links = _to_csr(mask, name)
+        if links.shape != values.shape:
+            raise MaskFormatError(f"layer '{name}': the mask has shape {links.shape}, the weight {values.shape}")
+        links = sp.csr_array(links.T)
+        links.sort_indices()
+        rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+        found = np.asarray(sp.csr_array(values.T)[rows, links.indices]).ravel() if links.nnz else values.data[:0]
+        return cls(name, links, source, target, found)
+
+    @property
+    def n_source(self) -> int:
+        """Number of source neurons."""
+        return int(self.biadjacency.shape[0])
+
+    @property
+    def n_target(self) -> int:
+        """Number of target neurons."""
+        return int(self.biadjacency.shape[1])
+
+    @property
+    def n_links(self) -> int:
+        """Number of links."""
+        return int(self.biadjacency.nnz)
+
+    @property
+    def density(self) -> float:
+        """Links over possible links; NaN if there is no possible link."""
+        possible = self.n_source * self.n_target
+        return self.n_links / possible if possible else float("nan")
+
+    @property
+    def sparsity(self) -> float:
+        """1 − density."""
+        return 1.0 - self.density
+
+    @property
+    def source_degrees(self) -> np.ndarray:
+        """Number of links of each source neuron, shape (n_source,), int64."""
+        return np.diff(self.biadjacency.indptr).astype(np.int64)
+
+    @property
+    def target_degrees(self) -> np.ndarray:
+        """Number of links of each target neuron, shape (n_target,), int64."""
+        return np.bincount(self.biadjacency.indices, minlength=self.n_target).astype(np.int64)
+
+    @property
+    def link_rows(self) -> np.ndarray:
+        """Source neuron of each link, in CSR order, int64."""
+        return np.repeat(np.arange(self.n_source, dtype=np.int64), np.diff(self.biadjacency.indptr))
+
+    @property
+    def link_keys(self) -> np.ndarray:
+        """One sorted int64 number a link: source · n_target + target."""
+        return self.link_rows * self.n_target + self.biadjacency.indices
+
+    @classmethod
+    def from_keys(
+        cls,
+        keys: np.ndarray,
+        shape: tuple[int, int],
+        name: str = "layer",
+        source: str = "source",
+        target: str = "target",
+        weights: np.ndarray | None = None,
+    ) -> LayerGraph:
+        """Make a layer of given shape from sorted, unique `link_keys`."""
+        n_source, n_target = shape
+        if len(keys) and not (keys[0] >= 0 and keys[-1] < n_source * n_target and np.all(np.diff(keys) > 0)):
+            raise MaskFormatError(f"layer '{name}': link keys must be sorted, unique and inside the shape {shape}")
+        rows, columns = np.divmod(keys, max(n_target, 1))
+        indptr = np.zeros(n_source + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=n_source), out=indptr[1:])
+        matrix = sp.csr_array((np.ones(len(keys), np.int32), columns, indptr), shape=shape)
+        return cls(name, matrix, source, target, weights)
+
+    def renamed(self, name: str, source: str, target: str) -> LayerGraph:
+        """Return the same links under other names."""
+        return replace(self, name=name, source=source, target=target)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LayerGraph):
+            return NotImplemented
+        mine, its = self.biadjacency, other.biadjacency
+        same_names = (self.name, self.source, self.target) == (other.name, other.source, other.target)
+        same_links = (
+            mine.shape == its.shape
+            and np.array_equal(mine.indptr, its.indptr)
+            and np.array_equal(mine.indices, its.indices)
+        )
+        if self.weights is None or other.weights is None:
+            same_weights = self.weights is other.weights
+        else:
+            same_weights = np.array_equal(self.weights, other.weights)
+        return same_names and same_links and same_weights
+
+    def __repr__(self) -> str:
+        return (
+            f"LayerGraph('{self.name}', source '{self.source}' ({self.n_source}) -> target '{self.target}' "
+            f"({self.n_target}), {self.n_links} links, density {100 * self.density:.2f} %)"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot:
+    """The layers of one network at one epoch; layers join where a neuron group has the same name.
+
+    Parameters
+    ----------
+    layers : iterable of LayerGraph
+        With different names. Chains, skip connections and parallel layers all fit.
+    epoch : int, optional
+        Epoch after which the network looked like this; 0 is the start topology.
+
+    Raises
+    ------
+    NetsparseError
+        If there is no layer, a name is taken twice, or two layers disagree on the size of a group.
+
+    Examples
+    --------
+    >>> first = LayerGraph.from_mask([[1, 0], [0, 1]], "fc1", "input", "hidden")
+    >>> second = LayerGraph.from_mask([[1], [0]], "fc2", "hidden", "output")
+    >>> network = Snapshot([first, second], epoch=0)
+    >>> network.groups
+    {'input': 2, 'hidden': 2, 'output': 1}
+    >>> network.adjacency.shape, network.n_links
+    ((5, 5), 3)
+    """
+
+    layers: tuple[LayerGraph, ...]
+    epoch: int | None = field(default=None)
+
+    def __init__(self, layers: Iterable[LayerGraph], epoch: int | None = None) -> None:
+        object.__setattr__(self, "layers", tuple(layers))
+        object.__setattr__(self, "epoch", None if epoch is None else int(epoch))
+        if not self.layers:
+            raise NetsparseError("a snapshot needs at least one layer")
+        names = [layer.name for layer in self.layers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise NetsparseError(f"layer names must differ; taken more than once: {', '.join(twice)}")
+        sizes: dict[str, int] = {}
+        for layer in self.layers:
+            for group, size in ((layer.source, layer.n_source), (layer.target, layer.n_target)):
+                if sizes.setdefault(group, size) != size:
+                    raise NetsparseError(
+                        f"layer '{layer.name}' gives group '{group}' {size} neurons, an earlier layer {sizes[group]}"
+                    )
+            if layer.source == layer.target:
+                raise NetsparseError(f"layer '{layer.name}' joins group '{layer.source}' to itself; name the two sides")
+
+    @classmethod
+    def from_model(cls, model: Any, epoch: int | None = None) -> Snapshot:
+        """Make a snapshot of a live torch model.
+
+        Layers are the modules with a two-dimensional ``weight`` and a ``weight_mask`` (`SparseLinear`, layers under a
+        `TopologyScheduler`, layers pruned by ``torch.nn.utils.prune``); if the model has none, every linear module,
+        its non-zero weights being the links. Layers join only where the model's ``group_names`` say so (a dict,
+        layer name -> (source, target)); else each stands alone.
+
+        Raises
+        ------
+        NetsparseError
+            If the model holds no such module.
+        """
+        modules = [(name or "layer", m) for name, m in model.named_modules() if getattr(m, "weight", None) is not None]
+        matrices = [(name, m) for name, m in modules if getattr(m.weight, "ndim", 0) == 2]
+        masked = [(name, m) for name, m in matrices if getattr(m, "weight_mask", None) is not None]
+        chosen = masked or [(name, m) for name, m in matrices if hasattr(m, "in_features")]
+        if not chosen:
+            raise NetsparseError("the model has no linear layer to make a snapshot of")
+        groups = getattr(model, "group_names", {})
+        layers = []
+        for name, module in chosen:
+            source, target = groups.get(name, (f"{name}.source", f"{name}.target"))
+            mask = getattr(module, "weight_mask", None)
+            layers.append(LayerGraph.from_weight(module.weight, name, source, target, mask=mask))
+        return cls(layers, epoch)
+
+    @cached_property
+    def groups(self) -> dict[str, int]:
+        """Neuron groups and their sizes, in the order in which the layers name them."""
+        sizes: dict[str, int] = {}
+        for layer in self.layers:
+            sizes[layer.source] = layer.n_source
+            sizes[layer.target] = layer.n_target
+        return sizes
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Index of each group's first neuron among all neurons of the network."""
+        ends = np.cumsum([0, *self.groups.values()])
+        return {group: int(start) for group, start in zip(self.groups, ends, strict=False)}
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons of all groups."""
+        return sum(self.groups.values())
+
+    @property
+    def n_links(self) -> int:
+        """Number of links of all layers."""
+        return sum(layer.n_links for layer in self.layers)
+
+    @cached_property
+    def adjacency(self) -> sp.csr_array:
+        """The whole k-partite network: symmetric (n_neurons, n_neurons) CSR of int32 ones, neurons by `offsets`."""
+        rows = [self.offsets[layer.source] + layer.link_rows for layer in self.layers]
+        columns = [self.offsets[layer.target] + layer.biadjacency.indices.astype(np.int64) for layer in self.layers]
+        tail, head = np.concatenate(rows), np.concatenate(columns)
+        n = self.n_neurons
+        both = sp.coo_array(
+            (np.ones(2 * len(tail), np.int32), (np.concatenate([tail, head]), np.concatenate([head, tail]))),
+            shape=(n, n),
+        ).tocsr()
+        both.data[:] = 1  # layers in parallel may join the same pair twice
+        return both
+
+    def active_neurons(self) -> dict[str, np.ndarray]:
+        """Tell which neurons are active, per group: those with an outgoing link, or, in a group that feeds none, an incoming one.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray of bool, shape (group size,)
+        """
+        sources = {layer.source for layer in self.layers}
+        active = {group: np.zeros(size, bool) for group, size in self.groups.items()}
+        for layer in self.layers:
+            active[layer.source] |= layer.source_degrees > 0
+            if layer.target not in sources:
+                active[layer.target] |= layer.target_degrees > 0
+        return active
+
+    def __getitem__(self, name: str) -> LayerGraph:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(f"no layer '{name}'; there are: {', '.join(layer.name for layer in self.layers)}")
+
+    def __iter__(self) -> Iterator[LayerGraph]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return self.layers == other.layers and self.epoch == other.epoch
+
+    def __repr__(self) -> str:
+        at = "" if self.epoch is None else f"epoch {self.epoch}, "
+        return f"Snapshot({at}{len(self.layers)} layers, {self.n_neurons} neurons, {self.n_links} links)"
+
+
+def _to_csr(matrix: Any, name: str) -> sp.csr_array:
+    """Give any matrix as canonical CSR without explicit zeros, its values kept."""
+    if hasattr(matrix, "detach"):  # a torch tensor, known by its manners so that torch need not be imported
+        matrix = matrix.detach().to("cpu")
+        if str(matrix.layout) != "torch.strided":
+            matrix = matrix.to_dense()
+        matrix = matrix.float().numpy() if str(matrix.dtype) == "torch.bfloat16" else matrix.numpy()
+    if not sp.issparse(matrix):
+        try:
+            matrix = np.asarray(matrix)
+        except ValueError as error:
+            raise MaskFormatError(f"layer '{name}': not a matrix: {error}") from error
+    if matrix.ndim != 2:
+        raise MaskFormatError(
+            f"layer '{name}': a mask is a matrix (n_source, n_target), this has {matrix.ndim} dimensions {matrix.shape}"
+        )
+    if matrix.dtype.kind not in "biuf":
+        raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {matrix.dtype}")
+    values = matrix.data if sp.issparse(matrix) and matrix.format not in ("dok", "lil") else matrix
+    if not sp.issparse(values):
+        _check_finite(name, np.asarray(values))
+    if sp.issparse(matrix):
+        csr = sp.csr_array(matrix, copy=True)
+        if csr.nnz:  # before SciPy's own C code walks over the indices
+            _check_bounds(name, csr)
+        csr.sum_duplicates()
+        csr.eliminate_zeros()
+    else:
+        csr = sp.csr_array(matrix)
+    return csr
+
+
+def _check_bounds(name: str, matrix: sp.csr_array) -> None:
+    indptr, indices = matrix.indptr, matrix.indices
+    if len(indptr) != matrix.shape[0] + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 0) or indptr[-1] > len(indices):
+        raise MaskFormatError(f"layer '{name}': the row pointers of the sparse matrix are broken")
+    used = indices[: indptr[-1]]
+    if len(used) and (used.min() < 0 or used.max() >= matrix.shape[1]):
+        raise MaskFormatError(f"layer '{name}': a column index lies outside the {matrix.shape[1]} columns")
+
+
+def _check_csr(name: str, matrix: sp.csr_array) -> None:
+    _check_bounds(name, matrix)
+    step = np.diff(matrix.indices.astype(np.int64))
+    starts = matrix.indptr[1:-1]
+    step[starts[(starts > 0) & (starts < matrix.nnz)] - 1] = 1  # a new row may start anywhere
+    if np.any(step <= 0):
+        raise MaskFormatError(f"layer '{name}': CSR rows must be sorted and free of duplicates; use LayerGraph.from_mask")
+
+
+def _check_finite(name: str, values: np.ndarray) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise MaskFormatError(f"layer '{name}': the weights hold NaN or infinity, first at {bad}")

@@ -1,0 +1,63 @@
+"""A named family of parts: measures, methods, topologies, rules, data sets, figures."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+
+from netsparse.errors import NetsparseError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Parts by name. An unknown name gives an error that lists what there is.
+
+    Parameters
+    ----------
+    kind : str
+        What one part is called in messages, such as ``"measure"``.
+
+    Examples
+    --------
+    >>> rules = Registry("rule")
+    >>> rules.add("magnitude", abs)
+    <built-in function abs>
+    >>> rules["magnitude"](-2)
+    2
+    >>> rules["magnitud"]
+    Traceback (most recent call last):
+    ...
+    netsparse.errors.NetsparseError: unknown rule 'magnitud' (did you mean 'magnitude'?); choose from: magnitude
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._parts: dict[str, T] = {}
+
+    def add(self, name: str, part: T) -> T:
+        """Register ``part`` under ``name`` and give it back; a name is taken once."""
+        if name in self._parts:
+            raise ValueError(f"a {self.kind} named '{name}' is registered already")
+        self._parts[name] = part
+        return part
+
+    def __getitem__(self, name: str) -> T:
+        if name in self._parts:
+            return self._parts[name]
+        near = difflib.get_close_matches(str(name), self._parts, n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise NetsparseError(f"unknown {self.kind} '{name}'{hint}; choose from: {', '.join(self._parts)}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+def summary_line(part: object) -> str:
+    """Return the first line of a part's docstring, for ``netsparse list``."""
+    return (getattr(part, "__doc__", None) or "").strip().split("\n")[0]

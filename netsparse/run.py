@@ -1,0 +1,235 @@
+"""The run directory on disk: configuration, metrics, snapshots, measures, figures. docs/run-directory.md tells the format."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from netsparse.errors import NetsparseError
+from netsparse.graph import Snapshot
+from netsparse.storage import read_snapshot, write_snapshot, write_whole
+
+METRIC_COLUMNS = ["epoch", "layer", "metric", "value"]
+
+_SNAPSHOT_NAME = re.compile(r"epoch-(\d+)\.safetensors")
+
+
+class Run:
+    """A run directory: lists, reads and writes snapshots and tables. Every file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        An existing run directory; `Run.create` makes a new one.
+
+    Raises
+    ------
+    NetsparseError
+        If there is no run directory.
+
+    Examples
+    --------
+    >>> import tempfile, netsparse as ns
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> run = Run.create(Path(folder.name) / "mine")
+    >>> run.write_snapshot(Snapshot([ns.LayerGraph.from_mask([[1, 0]])], epoch=0))
+    >>> run.epochs, run.snapshot(0).n_links
+    ([0], 1)
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise NetsparseError(f"{self.path}: no such run directory")
+        if not self.snapshots_path.is_dir():
+            raise NetsparseError(f"{self.path}: not a run directory (it has no folder 'snapshots')")
+
+    @classmethod
+    def create(cls, path: str | Path) -> Run:
+        """Make a new run directory. It must not exist, or be empty: nothing is ever overwritten.
+
+        Raises
+        ------
+        NetsparseError
+            If the directory holds something already, or cannot be made.
+        """
+        path = Path(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise NetsparseError(f"{path} exists and is not empty; name another directory or remove it")
+            (path / "snapshots").mkdir()
+        except OSError as error:
+            raise NetsparseError(f"{path}: cannot make the run directory: {error.strerror}") from error
+        return cls(path)
+
+    @classmethod
+    def create_numbered(cls, stem: str, parent: str | Path = "runs") -> Run:
+        """Make ``parent/stem-001`` or the next number that is free."""
+        parent = Path(parent)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            for number in range(1, 10_000):
+                path = parent / f"{stem}-{number:03d}"
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    continue
+                return cls.create(path)
+        except OSError as error:
+            raise NetsparseError(f"{parent}: cannot make a run directory here: {error.strerror}") from error
+        raise NetsparseError(f"{parent}: no number is free for {stem}; name a directory")
+
+    @property
+    def name(self) -> str:
+        """The directory's name, which the table of measures carries in its column ``run``."""
+        return self.path.resolve().name
+
+    @property
+    def snapshots_path(self) -> Path:
+        """Folder of the snapshots."""
+        return self.path / "snapshots"
+
+    @property
+    def figures_path(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"
+
+    @property
+    def log_path(self) -> Path:
+        """The log, plain lines."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The latest training state."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def measures_path(self) -> Path:
+        """The table of measures."""
+        return self.path / "measures.parquet"
+
+    @property
+    def epochs(self) -> list[int]:
+        """Epochs of which there is a snapshot, ascending."""
+        found = (_SNAPSHOT_NAME.fullmatch(path.name) for path in self.snapshots_path.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def snapshot(self, epoch: int) -> Snapshot:
+        """Read the snapshot of an epoch; ``-1`` is the last one.
+
+        Raises
+        ------
+        NetsparseError
+            If there is no snapshot of that epoch, or it cannot be read.
+        """
+        epochs = self.epochs
+        if epoch == -1 and epochs:
+            epoch = epochs[-1]
+        if epoch not in epochs:
+            raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {epochs or 'none'}")
+        return read_snapshot(self._snapshot_path(epoch))
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Read the snapshots one after the other, by epoch."""
+        for epoch in self.epochs:
+            yield self.snapshot(epoch)
+
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Write ``snapshots/epoch-NNNN.safetensors``."""
+        if snapshot.epoch is None:
+            raise NetsparseError("a snapshot needs an epoch to be stored in a run directory")
+        write_snapshot(self._snapshot_path(snapshot.epoch), snapshot)
+
+    def _snapshot_path(self, epoch: int) -> Path:
+        return self.snapshots_path / f"epoch-{epoch:04d}.safetensors"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration (config.toml); empty if there is none."""
+        path = self.path / "config.toml"
+        if not path.is_file():
+            return {}
+        try:
+            return tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write config.toml."""
+        import tomli_w
+
+        write_whole(self.path / "config.toml", tomli_w.dumps(dict(config)).encode())
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write environment.json."""
+        write_whole(self.path / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The training metrics, columns epoch, layer (empty for the whole run), metric, value."""
+        return read_table(self.path / "metrics.parquet")
+
+    def write_metrics(self, metrics: pd.DataFrame) -> None:
+        """Write metrics.parquet."""
+        write_table(self.path / "metrics.parquet", metrics)
+
+    @property
+    def measures(self) -> pd.DataFrame:
+        """The table of measures (see `netsparse.measure`)."""
+        return read_table(self.measures_path)
+
+    def write_measures(self, measures: pd.DataFrame) -> None:
+        """Write measures.parquet."""
+        write_table(self.measures_path, measures)
+
+    def __repr__(self) -> str:
+        return f"Run('{self.path}', {len(self.epochs)} snapshots)"
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet table.
+
+    Raises
+    ------
+    NetsparseError
+        If it is not there or cannot be read.
+    """
+    if not path.is_file():
+        raise NetsparseError(f"{path}: no such table")
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise NetsparseError(f"{path}: not a readable Parquet table: {error}") from error
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whole, as ``.parquet``, ``.csv`` or ``.json`` (records) by the file's ending.
+
+    Raises
+    ------
+    NetsparseError
+        If the ending is another one, or the folder cannot be written to.
+    """
+    buffer = io.BytesIO()
+    writers = {
+        ".parquet": lambda: table.to_parquet(buffer, index=False),
+        ".csv": lambda: table.to_csv(buffer, index=False),
+        ".json": lambda: table.to_json(buffer, orient="records", double_precision=15, indent=1),
+    }
+    if path.suffix not in writers:
+        raise NetsparseError(f"{path}: a table is written as {', '.join(writers)}; end the file's name in one of these")
+    writers[path.suffix]()
+    try:
+        write_whole(path, buffer.getvalue())
+    except OSError as error:
+        raise NetsparseError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,55 @@
+"""Score, then select: one exact selector for removal, regrowth and start topologies."""
+
+import numpy as np
+
+from netsparse.errors import NetsparseError
+
+
+def top_k(
+    scores: np.ndarray, k: int, rng: np.random.Generator, tie_break: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the indices of exactly the k largest scores, best first.
+
+    Equal scores are ordered by ``tie_break`` (larger first) and, where that is equal or missing, at random: a
+    permutation of the tied indices drawn from ``rng``. Fewer than k only if there are fewer scores.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray, shape (n,)
+        Without NaN.
+    k : int
+        How many.
+    rng : numpy.random.Generator
+        Draws the order of ties; the same state gives the same result.
+    tie_break : numpy.ndarray, shape (n,), optional
+        Second sort key.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (min(k, n),)
+
+    Raises
+    ------
+    NetsparseError
+        If k is negative or a score is NaN.
+
+    Examples
+    --------
+    >>> top_k(np.array([0.1, 3.0, 2.0]), 2, np.random.default_rng(0))
+    array([1, 2])
+    """
+    scores = np.asarray(scores)
+    if k < 0:
+        raise NetsparseError(f"k must not be negative, it is {k}")
+    if np.isnan(scores).any():
+        raise NetsparseError("scores must not be NaN")
+    k = min(int(k), len(scores))
+    if k == 0:
+        return np.empty(0, np.int64)
+    cut = np.partition(scores, len(scores) - k)[len(scores) - k]
+    candidates = np.flatnonzero(scores >= cut)
+    chance = rng.permutation(len(candidates))
+    keys = [chance, -scores[candidates]]
+    if tie_break is not None:
+        keys.insert(1, -tie_break[candidates])
+    return candidates[np.lexsort(keys)[:k]]

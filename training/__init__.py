@@ -1,0 +1,46 @@
+"""The training backend: parts that compose (start topology, removal, percolation, regrowth, …) and the loop on them.
+
+The names below are loaded when first used, so that listing methods or reading a configuration does not import torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netsparse.training.config import TrainConfig
+    from netsparse.training.data import DATASETS, load_dataset
+    from netsparse.training.layers import SparseLinear
+    from netsparse.training.loop import train
+    from netsparse.training.methods import METHODS, Method
+    from netsparse.training.models import MLP
+    from netsparse.training.scheduler import TopologyScheduler
+
+_LAZY = {
+    "DATASETS": "data",
+    "METHODS": "methods",
+    "MLP": "models",
+    "Method": "methods",
+    "SparseLinear": "layers",
+    "TopologyScheduler": "scheduler",
+    "TrainConfig": "config",
+    "load_dataset": "data",
+    "train": "loop",
+}
+
+__all__ = [
+    "DATASETS",
+    "METHODS",
+    "MLP",
+    "Method",
+    "SparseLinear",
+    "TopologyScheduler",
+    "TrainConfig",
+    "load_dataset",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"netsparse.training.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'netsparse.training' has no attribute '{name}'")

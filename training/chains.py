@@ -1,0 +1,66 @@
+"""Which layers of a model feed each other, so that percolation can follow the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+# Modules between two linear layers through which neuron i stays neuron i.
+_NEURON_WISE = (
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Dropout,
+    nn.BatchNorm1d,
+    nn.LayerNorm,
+    nn.Identity,
+)
+
+
+def chain_groups(model: nn.Module, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Name the source and target neuron group of each layer.
+
+    Two layers share a group where an ``nn.Sequential`` leads from one to the other with only neuron-wise modules
+    (activations, dropout, normalisation) between. Every other layer stands alone: a shape alone proves nothing.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A model with an attribute ``group_names`` (dict of the same form) is taken at its word.
+    names : iterable of str
+        The layers, by their names in ``model.named_modules()``.
+
+    Returns
+    -------
+    dict of str to (str, str)
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> chain_groups(model, ["0", "2"])
+    {'0': ('0.source', '0.target'), '2': ('0.target', '2.target')}
+    """
+    names = list(names)
+    told = getattr(model, "group_names", {})
+    groups = {name: told.get(name, (f"{name}.source", f"{name}.target")) for name in names}
+    for prefix, module in model.named_modules():
+        if isinstance(module, nn.Sequential):
+            _join(module, f"{prefix}." if prefix else "", groups, set(told))
+    return groups
+
+
+def _join(sequence: nn.Sequential, prefix: str, groups: dict[str, tuple[str, str]], told: set[str]) -> None:
+    before: str | None = None
+    for child, module in sequence.named_children():
+        name = prefix + child
+        if name in groups:
+            if before is not None and name not in told:
+                groups[name] = (groups[before][1], groups[name][1])
+            before = name
+        elif not isinstance(module, _NEURON_WISE):
+            before = None

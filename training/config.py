@@ -1,0 +1,179 @@
+"""Every option of `netsparse train`, checked at the door. No torch here: the command line reads this first."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from netsparse.errors import NetsparseError
+from netsparse.training.data import DATASETS
+from netsparse.training.methods import METHODS
+
+# The paper's settings for its MLPs.
+_PAPER = {"sparsity": 0.99, "scale": 1.0, "epochs": 100, "batch_size": 32, "lr": 0.025, "weight_decay": 5e-4}
+# 64 pixels and 1,257 training samples are few: wider layers with more links, and small batches with more weight decay
+# (the paper's network takes fifty times as many steps an epoch), show percolation, hubs and communities in 60 epochs.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "digits": {**_PAPER, "sparsity": 0.95, "scale": 4.0, "epochs": 60, "batch_size": 8, "weight_decay": 5e-3},
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, fully told. Make it with `TrainConfig.resolve`, which knows the defaults.
+
+    Attributes
+    ----------
+    dataset : str
+        A name of `netsparse.training.DATASETS`.
+    data_dir : str
+        Folder to look for the data in first; empty for none.
+    method : str
+        A name of `netsparse.training.METHODS`.
+    sparsity : float
+        Of each sandwich layer.
+    scale : float
+        Hidden width / input width.
+    epochs, batch_size : int
+    lr : float
+        Learning rate at the start; it falls linearly to 0.01 of it over 90 % of the epochs.
+    momentum, weight_decay : float
+        Of SGD.
+    zeta : float
+        Fraction of links removed at an update.
+    update_interval : int
+        Epochs from one update to the next.
+    early_stop : float or False
+        Overlap at which a layer's topology is frozen; False never.
+    seed : int
+    device : {"auto", "cpu", "cuda"}
+    snapshot_every : int
+        Epochs from one snapshot to the next; the first and the last are always kept.
+    """
+
+    dataset: str
+    data_dir: str
+    method: str
+    sparsity: float
+    scale: float
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    zeta: float
+    update_interval: int
+    early_stop: float | bool
+    seed: int
+    device: str
+    snapshot_every: int
+
+    @classmethod
+    def resolve(cls, options: Mapping[str, Any] | None = None) -> TrainConfig:
+        """Fill in the defaults, which depend on data set and method, and check everything.
+
+        Parameters
+        ----------
+        options : mapping, optional
+            Some attributes; what is missing or None gets its default.
+
+        Raises
+        ------
+        NetsparseError
+            If an option is unknown, of the wrong type or out of range.
+
+        Examples
+        --------
+        >>> config = TrainConfig.resolve({"dataset": "mnist", "epochs": 5})
+        >>> config.sparsity, config.epochs, config.early_stop
+        (0.99, 5, 0.99)
+        """
+        given = {name: value for name, value in (options or {}).items() if value is not None}
+        names = [field.name for field in fields(cls)]
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise NetsparseError(f"unknown option '{unknown[0]}'; the options are: {', '.join(names)}")
+        for name in ("dataset", "method"):
+            if not isinstance(given.get(name, ""), str):
+                raise NetsparseError(f"{name} must be text, not {given[name]!r}")
+        dataset = given.get("dataset", "digits")
+        method = METHODS[given.get("method", "cht")]
+        DATASETS[dataset]  # an unknown name gets the message that lists them
+        defaults: dict[str, Any] = {
+            "dataset": dataset,
+            "data_dir": "",
+            "method": method.name,
+            "momentum": 0.9,
+            "zeta": 0.3,
+            "update_interval": 1,
+            "early_stop": method.early_stop or False,
+            "seed": 0,
+            "device": "auto",
+            "snapshot_every": 1,
+            **_DEFAULTS.get(dataset, _PAPER),
+        }
+        if method.name == "dense":
+            if given.get("sparsity", 0) != 0:
+                raise NetsparseError(f"method 'dense' has sparsity 0, not {given['sparsity']}; leave the sparsity out")
+            defaults["sparsity"] = 0.0
+        values = {**defaults, **given}
+        return cls(**{name: _typed(name, values[name], defaults[name]) for name in names})
+
+    @classmethod
+    def read(cls, path: str | Path) -> dict[str, Any]:
+        """Read options from a TOML file, for `resolve`.
+
+        Raises
+        ------
+        NetsparseError
+            If the file is missing or not valid TOML.
+        """
+        try:
+            return tomllib.loads(Path(path).read_text("utf-8"))
+        except OSError as error:
+            raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+
+    def __post_init__(self) -> None:
+        checks = {
+            "sparsity": (0.0 <= self.sparsity < 1.0, "at least 0 and below 1"),
+            "scale": (0.0 < self.scale <= 1000.0, "above 0 and up to 1000"),
+            "epochs": (self.epochs >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "lr": (0.0 < self.lr < float("inf"), "above 0"),
+            "momentum": (0.0 <= self.momentum < 1.0, "at least 0 and below 1"),
+            "weight_decay": (0.0 <= self.weight_decay < float("inf"), "at least 0"),
+            "zeta": (0.0 <= self.zeta <= 1.0, "between 0 and 1"),
+            "update_interval": (self.update_interval >= 1, "at least 1"),
+            "early_stop": (self.early_stop is False or 0.0 < self.early_stop <= 1.0, "above 0 and up to 1, or false"),
+            "seed": (0 <= self.seed < 2**63, "at least 0 and below 2**63"),
+            "device": (self.device in ("auto", "cpu", "cuda"), "auto, cpu or cuda"),
+            "snapshot_every": (self.snapshot_every >= 1, "at least 1"),
+        }
+        for name, (holds, wanted) in checks.items():
+            if not holds:
+                raise NetsparseError(f"{name} must be {wanted}, it is {getattr(self, name)}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options by name, as config.toml holds them."""
+        return asdict(self)
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    """Give a value the type of its default, or refuse it."""
+    if name == "early_stop":
+        if value is False or (isinstance(value, (int, float)) and value is not True):
+            return value if value is False else float(value)
+        raise NetsparseError(f"early_stop must be a number or false, not {value!r}")
+    kind = type(default)
+    fits = isinstance(value, str if kind is str else (int, float) if kind is float else int)
+    if isinstance(value, Path) and kind is str:
+        return str(value)
+    if not fits or isinstance(value, bool):
+        wanted = {str: "text", float: "a number", int: "a whole number"}[kind]
+        raise NetsparseError(f"{name} must be {wanted}, not {value!r}")
+    return kind(value)

@@ -1,0 +1,282 @@
+"""The epoch loop of `netsparse train`, from top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from netsparse.errors import NetsparseError
+from netsparse.graph import Snapshot
+from netsparse.run import METRIC_COLUMNS, Run
+from netsparse.training.checkpoint import TrainingState, save_checkpoint
+from netsparse.training.config import TrainConfig
+from netsparse.training.data import Dataset, Split, load_dataset
+from netsparse.training.environment import describe_environment
+from netsparse.training.models import MLP
+from netsparse.training.scheduler import TopologyScheduler
+
+_log = logging.getLogger("netsparse")
+
+_EVALUATION_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch brought, for a progress display.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        The epoch just done, and how many there will be.
+    train_loss, validation_accuracy, test_accuracy : float
+        Accuracies are fractions of 1.
+    anp_rate : float
+        Active-neuron post-percolation rate of the whole network, a fraction of 1.
+    links_moved : int
+        Links regrown that were not there before the update.
+    seconds : float
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    validation_accuracy: float
+    test_accuracy: float
+    anp_rate: float
+    links_moved: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch:>3}/{self.epochs}  loss {self.train_loss:.4f}  "
+            f"accuracy {100 * self.validation_accuracy:.2f} % (validation) {100 * self.test_accuracy:.2f} % (test)  "
+            f"ANP {100 * self.anp_rate:.1f} %  links moved {self.links_moved}  {self.seconds:.1f} s"
+        )
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended. Validation chooses the best epoch, test accuracies are only reported.
+
+    Attributes
+    ----------
+    final_test_accuracy : float
+        After the last epoch.
+    best_epoch : int
+        Of highest validation accuracy, the first one of equals.
+    best_test_accuracy : float
+        Test accuracy at that epoch.
+    """
+
+    final_test_accuracy: float
+    best_epoch: int
+    best_test_accuracy: float
+
+
+def train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None = None) -> TrainResult:
+    """Train one network and leave configuration, metrics, snapshots and a checkpoint in a run directory.
+
+    Each epoch: one pass over the shuffled training samples, a topology update (not after the last epoch: its new links
+    would never train), evaluation, snapshot. So a snapshot is the network that its epoch's accuracies belong to.
+    Snapshot 0 is the start topology.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    run : Run
+        A new run directory.
+    on_epoch : callable, optional
+        Called with each epoch's report.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    NetsparseError
+        If the data are not to be found, the device is not there, or the loss is no longer finite (what was done until
+        then is in the run directory).
+    """
+    with _log_file(run):
+        return _train(config, run, on_epoch)
+
+
+def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None) -> TrainResult:
+    device = choose_device(config.device)
+    data = load_dataset(config.dataset, config.data_dir)
+    run.write_config({**config.as_dict(), "device": device.type})
+    run.write_environment(describe_environment(device, config.seed))
+    state = _start(config, data, device)
+    parts = {name: _on_device(getattr(data, name), data, device) for name in ("train", "validation", "test")}
+    rows: list[tuple[int, str, str, float]] = []
+    snapshot = state.topology.snapshot(0)
+    run.write_snapshot(snapshot)
+    for epoch in range(1, config.epochs + 1):
+        started = time.perf_counter()
+        values = {"learning_rate": state.lr_scheduler.get_last_lr()[0]}
+        values["train_loss"] = _train_epoch(state, *parts["train"], config.batch_size)
+        if not np.isfinite(values["train_loss"]):
+            raise NetsparseError(
+                f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than {config.lr}; "
+                f"what was done before is in {run.path}"
+            )
+        trained = time.perf_counter()
+        if epoch < config.epochs:
+            state.topology.step()
+        updated = time.perf_counter()
+        for name in ("validation", "test"):
+            values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, *parts[name])
+        snapshot = state.topology.snapshot(epoch)
+        values |= {"training_seconds": trained - started, "topology_seconds": updated - trained}
+        values["anp_rate"] = _anp_rate(snapshot)
+        rows += [(epoch, "", metric, value) for metric, value in values.items()]
+        rows += _layer_rows(epoch, state.topology, snapshot)
+        if epoch % config.snapshot_every == 0 or epoch == config.epochs:
+            run.write_snapshot(snapshot)
+        run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
+        save_checkpoint(run.checkpoint_path, state, epoch)
+        report = EpochReport(
+            epoch=epoch,
+            epochs=config.epochs,
+            train_loss=values["train_loss"],
+            validation_accuracy=values["validation_accuracy"],
+            test_accuracy=values["test_accuracy"],
+            anp_rate=values["anp_rate"],
+            links_moved=_links_moved(state.topology),
+            seconds=time.perf_counter() - started,
+        )
+        _log.info("%s", report)
+        if on_epoch:
+            on_epoch(report)
+    return _result(run.metrics)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of an option: ``auto`` is CUDA where there is one.
+
+    Raises
+    ------
+    NetsparseError
+        If ``cuda`` is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise NetsparseError("no CUDA device is available to torch here; use --device cpu or --device auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _start(config: TrainConfig, data: Dataset, device: torch.device) -> TrainingState:
+    """Make network, optimizer, schedules and random state of a run."""
+    torch.manual_seed(config.seed)
+    width = max(1, round(config.scale * data.n_features))
+    model = MLP(data.n_features, data.n_classes, width, sparsity=config.sparsity, seed=config.seed).to(device)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    lr_scheduler = torch.optim.lr_scheduler.LinearLR(
+        optimizer, start_factor=1.0, end_factor=0.01, total_iters=max(1, round(0.9 * config.epochs))
+    )
+    topology = TopologyScheduler(
+        model,
+        optimizer,
+        config.method,
+        config.sparsity,
+        layers=["sandwich*"],
+        zeta=config.zeta,
+        update_interval=config.update_interval,
+        data=data.train.x,
+        seed=config.seed,
+        early_stop=config.early_stop or None,
+    )
+    generator = torch.Generator().manual_seed(config.seed)
+    return TrainingState(model, optimizer, lr_scheduler, topology, generator)
+
+
+def _on_device(split: Split, data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a split's samples, normalised by mean and deviation of all training pixels, and labels."""
+    mean, deviation = float(data.train.x.mean(dtype=np.float64)), float(data.train.x.std(dtype=np.float64))
+    x = torch.from_numpy((split.x - np.float32(mean)) / np.float32(deviation or 1.0))
+    return x.to(device), torch.from_numpy(split.y).to(device)
+
+
+def _train_epoch(state: TrainingState, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:
+    """Train one pass over the samples in random order; return the mean loss."""
+    state.model.train()
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    for batch in torch.randperm(len(y), generator=state.generator).to(x.device).split(batch_size):
+        state.optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(state.model(x[batch]), y[batch])
+        loss.backward()
+        state.optimizer.step()
+        total += loss.detach().double() * len(batch)
+    state.lr_scheduler.step()
+    return float(total) / len(y)
+
+
+@torch.no_grad()
+def _evaluate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    """Return accuracy (a fraction of 1) and mean loss."""
+    model.eval()
+    n_right, loss = 0, 0.0
+    for samples, labels in zip(x.split(_EVALUATION_BATCH), y.split(_EVALUATION_BATCH), strict=True):
+        logits = model(samples)
+        n_right += int((logits.argmax(1) == labels).sum())
+        loss += float(nn.functional.cross_entropy(logits.double(), labels, reduction="sum"))
+    return n_right / len(y), loss / len(y)
+
+
+def _anp_rate(snapshot: Snapshot) -> float:
+    return sum(int(active.sum()) for active in snapshot.active_neurons().values()) / snapshot.n_neurons
+
+
+def _layer_rows(epoch: int, topology: TopologyScheduler, snapshot: Snapshot) -> list[tuple[int, str, str, float]]:
+    rows: list[tuple[int, str, str, float]] = []
+    for layer, graph in zip(topology.layers, snapshot.layers, strict=True):
+        values: dict[str, float] = {"links": graph.n_links, "frozen": layer.frozen}
+        update = topology.last_update.get(layer.name)
+        if update is not None:
+            values["overlap"] = update.overlap
+            for metric in ("links_removed", "links_percolated", "links_regrown", "links_filled", "links_missing"):
+                values[metric] = getattr(update, metric)
+            if update.links_missing:
+                _log.warning("layer %s: no room for %d of its links; they are gone", layer.name, update.links_missing)
+        rows += [(epoch, layer.name, metric, float(value)) for metric, value in values.items()]
+    return rows
+
+
+def _links_moved(topology: TopologyScheduler) -> int:
+    updates = topology.last_update.values()
+    return sum(round(u.links_regrown * (1.0 - u.overlap)) for u in updates if u.links_regrown)
+
+
+def _result(metrics: pd.DataFrame) -> TrainResult:
+    whole = metrics[metrics["layer"] == ""].pivot_table(index="epoch", columns="metric", values="value")
+    best = int(whole["validation_accuracy"].idxmax())
+    test = whole["test_accuracy"]
+    return TrainResult(float(test.iloc[-1]), best, float(test.loc[best]))
+
+
+@contextmanager
+def _log_file(run: Run) -> Iterator[None]:
+    """Write netsparse's log lines to the run's log.txt as well."""
+    handler = logging.FileHandler(run.log_path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = _log.level
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _log.setLevel(level)
+        _log.removeHandler(handler)
+        handler.close()

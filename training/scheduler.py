@@ -1,0 +1,315 @@
+"""`TopologyScheduler`: evolve the links of any model's linear layers, beside any optimizer."""
+
+from __future__ import annotations
+
+import fnmatch
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from netsparse.errors import NetsparseError
+from netsparse.graph import LayerGraph, Snapshot
+from netsparse.topologies import TOPOLOGIES
+from netsparse.training.chains import chain_groups
+from netsparse.training.layers import SparseLinear, read_graph, write_graph
+from netsparse.training.methods import METHODS, Method
+from netsparse.training.regrowth import REGROWTH_RULES
+from netsparse.training.removal import REMOVAL_RULES
+from netsparse.training.start_weights import START_WEIGHTS
+from netsparse.training.update import LayerUpdate, update_topology
+
+
+@dataclass
+class SparseLayer:
+    """One layer under a scheduler.
+
+    Attributes
+    ----------
+    name, source, target : str
+        The module's name in the model; the names of the neuron groups that it joins.
+    module : torch.nn.Module
+        Has ``weight`` and ``weight_mask``.
+    frozen : bool
+        Whether early stop has frozen its topology.
+    """
+
+    name: str
+    source: str
+    target: str
+    module: nn.Module
+    frozen: bool = False
+    hook: Any = field(default=None, repr=False)
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """The layer's weight, shape (n_target, n_source)."""
+        return cast(nn.Parameter, self.module.weight)
+
+    @property
+    def graph(self) -> LayerGraph:
+        """The layer's links and weights now."""
+        return read_graph(self.module, self.name, self.source, self.target)
+
+
+class TopologyScheduler:
+    """Start and evolve the sparse topology of a model, in the manner of ``torch.optim.lr_scheduler``.
+
+    Making it gives every chosen layer its start topology and start weights. Then call ``topology.step()`` after
+    ``optimizer.step()``, once an epoch or once a batch as you like: every ``update_interval``-th call removes and
+    regrows links. Between the calls weights, gradients and optimizer state stay 0 where there is no link; the optimizer
+    itself is not touched.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    optimizer : torch.optim.Optimizer
+        Of any kind; per-link state (whatever has the weight's shape) follows the links.
+    method : str or Method
+        A name of `netsparse.training.METHODS`.
+    sparsity : float
+        Of every layer, 0 … 1.
+    layers : sequence of str, optional
+        Names of linear modules, ``*`` and ``?`` allowed. Default: every `SparseLinear`; if there is none, every
+        ``nn.Linear`` but the last, which stays dense.
+    zeta : float
+        Fraction of links removed at an update.
+    update_interval : int
+        Calls of `step` from one update to the next.
+    data : array_like, shape (n_samples, …), optional
+        Un-normalised training inputs, for the correlated start topology (CSTI). Without them a method that starts so
+        starts from Erdős–Rényi, with a warning.
+    seed : int
+    **parts
+        Any attribute of `Method`, to change one part of it: ``early_stop=0.9``, ``topology="keep"``,
+        ``start_weights="keep"``, ``removal="magnitude-signed"``, ``subranking=False`` …
+
+    Attributes
+    ----------
+    layers : list of SparseLayer
+    last_update : dict of str to LayerUpdate
+        What the last call of `step` did, by layer name; empty if it was no update.
+
+    Raises
+    ------
+    NetsparseError
+        If a name, number or part is unknown or out of range, a layer has a scheduler already or is not in the
+        optimizer, or two layers share a weight.
+
+    Notes
+    -----
+    Early stop: a layer whose overlap |taken ∩ regrown| / |regrown| reaches ``early_stop`` in one update is frozen;
+    from then on only its weights train. The paper's text says 0.9, which freezes the topology at the second update,
+    before the network has percolated; the default is 0.99, which stops once the topology is stable.
+
+    Percolation follows the chains that `netsparse.training.chains.chain_groups` finds.
+
+    References
+    ----------
+    Zhang et al. (2023), Ultra-sparse network advantage in deep learning via Cannistraci-Hebb brain-inspired training
+    with hyperbolic meta-deep community-layered epitopology.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU(), nn.Linear(30, 2))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    >>> topology = TopologyScheduler(model, optimizer, method="esml", sparsity=0.9)
+    >>> loss = model(torch.ones(4, 20)).square().sum()
+    >>> loss.backward()
+    >>> optimizer.step()
+    >>> topology.step()
+    >>> [layer.graph.n_links for layer in topology.layers]
+    [60, 90]
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        method: str | Method = "cht",
+        sparsity: float = 0.99,
+        *,
+        layers: Sequence[str] | None = None,
+        zeta: float = 0.3,
+        update_interval: int = 1,
+        data: Any = None,
+        seed: int = 0,
+        **parts: Any,
+    ) -> None:
+        self.method = _method(method, parts, with_data=data is not None)
+        for name, value in (("sparsity", sparsity), ("zeta", zeta)):
+            if not 0.0 <= value <= 1.0:
+                raise NetsparseError(f"{name} must lie between 0 and 1, it is {value}")
+        if update_interval < 1:
+            raise NetsparseError(f"update_interval must be at least 1, it is {update_interval}")
+        self.optimizer, self.zeta, self.update_interval = optimizer, zeta, update_interval
+        self.n_steps = 0
+        self.last_update: dict[str, LayerUpdate] = {}
+        self._rng = np.random.default_rng(seed)
+        chosen = _choose(model, layers)
+        groups = chain_groups(model, chosen)
+        self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]
+        self._check_attachable()
+        for layer in self.layers:
+            self._start(layer, sparsity, data)
+
+    def _check_attachable(self) -> None:
+        optimized = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+        seen: dict[int, str] = {}
+        for layer in self.layers:
+            if getattr(layer.module, "_topology_scheduled", False):
+                raise NetsparseError(f"layer '{layer.name}' has a TopologyScheduler already; detach() that one first")
+            if id(layer.weight) not in optimized:
+                raise NetsparseError(f"the weight of layer '{layer.name}' is not among the optimizer's parameters")
+            if id(layer.weight) in seen:
+                raise NetsparseError(f"layers '{seen[id(layer.weight)]}' and '{layer.name}' share one weight")
+            seen[id(layer.weight)] = layer.name
+
+    def _start(self, layer: SparseLayer, sparsity: float, data: Any) -> None:
+        module, weight = layer.module, layer.weight
+        if getattr(module, "weight_mask", None) is None:
+            kept = (weight.detach() != 0).to(weight.dtype)
+            # not part of the model's own state dict: the scheduler's holds it
+            module.register_buffer("weight_mask", kept, persistent=False)
+        graph = layer.graph
+        if self.method.topology != "keep":
+            shape = (graph.n_source, graph.n_target)
+            topology = TOPOLOGIES[self.method.topology](shape, 1.0 - sparsity, self._rng, data)
+            graph = LayerGraph.from_mask(topology, layer.name, layer.source, layer.target)
+        weights = None
+        if self.method.start_weights != "keep":
+            weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
+        write_graph(module, graph, weights)
+        self._clear_state(layer)
+        module._topology_scheduled = True  # type: ignore[assignment]
+        always_full = not self.method.evolves and graph.n_links == weight.numel()
+        if not isinstance(module, SparseLinear) and not always_full:  # SparseLinear masks its own gradient
+            layer.hook = weight.register_hook(lambda gradient: gradient * cast(torch.Tensor, module.weight_mask))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether early stop has frozen every layer."""
+        return all(layer.frozen for layer in self.layers)
+
+    def step(self) -> None:
+        """Count one call; every ``update_interval``-th one updates the topology of the layers that are not frozen."""
+        self.n_steps += 1
+        self.last_update = {}
+        if self.method.evolves and not self.frozen and self.n_steps % self.update_interval == 0:
+            self._update()
+
+    def _update(self) -> None:
+        frozen = {layer.name for layer in self.layers if layer.frozen}
+        graphs = [layer.graph for layer in self.layers]
+        self.last_update = update_topology(graphs, self.method, self.zeta, self._rng, frozen)
+        for layer in self.layers:
+            if layer.name not in self.last_update:
+                continue
+            update = self.last_update[layer.name]
+            # kept weights stay where they are, truly new links are 0 already
+            write_graph(layer.module, update.graph, None)
+            self._clear_state(layer)
+            if self.method.early_stop is not None and update.overlap >= self.method.early_stop:
+                layer.frozen = True
+
+    @torch.no_grad()
+    def _clear_state(self, layer: SparseLayer) -> None:
+        """Zero whatever the optimizer holds per weight where there is no link."""
+        for state in self.optimizer.state.get(layer.weight, {}).values():
+            if torch.is_tensor(state) and state.shape == layer.weight.shape:
+                state.mul_(cast(torch.Tensor, layer.module.weight_mask))
+        if layer.weight.grad is not None:
+            layer.weight.grad.mul_(cast(torch.Tensor, layer.module.weight_mask))
+
+    def snapshot(self, epoch: int | None = None) -> Snapshot:
+        """Return the layers' links and weights now."""
+        return Snapshot([layer.graph for layer in self.layers], epoch)
+
+    def detach(self) -> None:
+        """Let go of the model: its links stay as they are, and nothing keeps a plain ``nn.Linear`` sparse any more."""
+        for layer in self.layers:
+            if layer.hook is not None:
+                layer.hook.remove()
+            layer.module._topology_scheduled = False  # type: ignore[assignment]
+        self.layers = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return masks, counters, frozen layers and the random state; safe for ``torch.load(weights_only=True)``."""
+        return {
+            "method": self.method.name,
+            "n_steps": self.n_steps,
+            "frozen": {layer.name: layer.frozen for layer in self.layers},
+            "masks": {layer.name: cast(torch.Tensor, layer.module.weight_mask).bool() for layer in self.layers},
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state_dict` gave. Load the model's and the optimizer's first: this masks them.
+
+        Raises
+        ------
+        NetsparseError
+            If the state belongs to another method or to other layers.
+        """
+        if state["method"] != self.method.name:
+            raise NetsparseError(f"this state belongs to method '{state['method']}', not '{self.method.name}'")
+        mine = {layer.name: tuple(layer.weight.shape) for layer in self.layers}
+        its = {name: tuple(mask.shape) for name, mask in state["masks"].items()}
+        if mine != its:
+            raise NetsparseError(f"this state belongs to other layers: {its}, not {mine}")
+        self.n_steps = state["n_steps"]
+        self.last_update = {}
+        self._rng.bit_generator.state = state["rng"]
+        for layer in self.layers:
+            layer.frozen = state["frozen"][layer.name]
+            mask = cast(torch.Tensor, layer.module.weight_mask)
+            mask.copy_(state["masks"][layer.name])
+            with torch.no_grad():
+                layer.weight.mul_(mask)
+            self._clear_state(layer)
+
+
+def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Method:
+    named = METHODS[method] if isinstance(method, str) else method
+    unknown = sorted(set(parts) - set(Method.__dataclass_fields__) | (set(parts) & {"name", "summary"}))
+    if unknown:
+        raise NetsparseError(f"unknown part '{unknown[0]}'; a method has: {', '.join(Method.__dataclass_fields__)}")
+    made = replace(named, **parts)
+    if made.topology == "correlated" and not with_data and "topology" not in parts:
+        warnings.warn(
+            f"method '{made.name}' starts from input correlations (CSTI), but no data were given: it starts from "
+            "Erdős–Rényi; hand the training inputs to data=, or say topology='erdos_renyi'",
+            stacklevel=3,
+        )
+        made = replace(made, topology="erdos_renyi")
+    for registry, name in ((TOPOLOGIES, made.topology), (START_WEIGHTS, made.start_weights)):
+        if name != "keep":
+            registry[name]  # an unknown name is told before the model is touched
+    if made.evolves:
+        REMOVAL_RULES[made.removal or ""]
+        REGROWTH_RULES[made.regrowth or ""]
+    if made.fill not in ("active", "none"):
+        raise NetsparseError(f"fill must be 'active' or 'none', not {made.fill!r}")
+    if made.early_stop is not None and not 0.0 < made.early_stop <= 1.0:
+        raise NetsparseError(f"early_stop must lie above 0 and up to 1, it is {made.early_stop}")
+    return made
+
+
+def _choose(model: nn.Module, patterns: Sequence[str] | None) -> dict[str, nn.Module]:
+    linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    if patterns is None:
+        sparse = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
+        chosen = sparse or dict(list(linear.items())[:-1])
+        if not chosen:
+            raise NetsparseError("the model has no SparseLinear and not two nn.Linear; name the layers with layers=[…]")
+        return cast(dict[str, nn.Module], chosen)
+    if isinstance(patterns, str):
+        patterns = [patterns]
+    for pattern in patterns:
+        if not fnmatch.filter(linear, pattern):
+            raise NetsparseError(f"no linear layer is named '{pattern}'; there are: {', '.join(linear) or 'none'}")
+    return {name: m for name, m in linear.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
