@@ -65,9 +65,9 @@ class LayerGraph:
                 f"layer '{self.name}': the biadjacency must be a 2-D SciPy CSR array; use LayerGraph.from_mask"
             )
         _check_csr(self.name, matrix)
-        pattern = sp.csr_array(
-            (np.ones(matrix.nnz, np.int32), matrix.indices.view(), matrix.indptr.view()), shape=matrix.shape, copy=False
-        )
+        index_dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
+        indices, indptr = (a.astype(index_dtype, copy=False).view() for a in (matrix.indices, matrix.indptr))
+        pattern = sp.csr_array((np.ones(matrix.nnz, np.int32), indices, indptr), shape=matrix.shape, copy=False)
         pattern.has_canonical_format = True
         for array in (pattern.data, pattern.indices, pattern.indptr):
             array.setflags(write=False)

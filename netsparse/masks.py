@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.run import Run
-from netsparse.storage import SNAPSHOT_FORMAT, read_snapshot
+from netsparse.storage import SNAPSHOT_FORMAT, read_snapshot, unpack_header
 
 _FORMATS = (
     "a SciPy sparse matrix or dense arrays (.npz), a dense array (.npy), Matrix Market (.mtx), safetensors, "
@@ -156,7 +156,7 @@ def _read_matrix_market(path: Path) -> Snapshot:
 def _read_safetensors(path: Path) -> Snapshot:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("format") == SNAPSHOT_FORMAT:
+            if unpack_header(file.metadata()).get("format") == SNAPSHOT_FORMAT:
                 return read_snapshot(path)
             names = list(file.keys())
             tensors = {name: file.get_slice(name) for name in names}

@@ -49,11 +49,53 @@ def _umask() -> int:
     return mask
 
 
+def pack_header(file_format: str, version: int, content: dict[str, Any]) -> dict[str, str]:
+    """Return the metadata of a safetensors header: one JSON text under the key ``netsparse``.
+
+    One key, because safetensors writes several in an order that changes from process to process.
+    """
+    return {"netsparse": json.dumps({"format": file_format, "format_version": version, **content})}
+
+
+def unpack_header(metadata: dict[str, str] | None) -> dict[str, Any]:
+    """Return what `pack_header` packed; empty for a file of another program."""
+    try:
+        header = json.loads((metadata or {}).get("netsparse", "{}"))
+    except ValueError:
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def read_safetensors(
+    path: Path, file_format: str, version: int, framework: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the header and all tensors of a netsparse file of the given format and version.
+
+    Raises
+    ------
+    MaskFormatError
+        If the file cannot be read, or is of another format or version.
+    """
+    try:
+        with safetensors.safe_open(path, framework=framework) as file:
+            header = unpack_header(file.metadata())
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
+    if header.get("format") != file_format:
+        raise MaskFormatError(f"{path}: a safetensors file, but not a {file_format}")
+    if header.get("format_version") != version:
+        raise MaskFormatError(
+            f"{path}: {file_format} of format version {header.get('format_version')!r}; this netsparse reads {version}"
+        )
+    return header, tensors
+
+
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot as one safetensors file.
 
-    Per layer i: ``layers.i.indptr``, ``layers.i.indices`` and, if there are weights, ``layers.i.weights``. The header's
-    metadata hold ``format``, ``format_version``, ``epoch`` and ``layers`` (JSON: name, source, target, shape).
+    Per layer i: ``layers.i.indptr``, ``layers.i.indices`` and, if there are weights, ``layers.i.weights``. The header
+    holds ``format``, ``format_version``, ``epoch`` and ``layers`` (name, source, target, shape), see `pack_header`.
     """
     tensors: dict[str, np.ndarray] = {}
     layers = []
@@ -64,13 +106,8 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
             tensors[f"layers.{i}.weights"] = layer.weights
         shape = [layer.n_source, layer.n_target]
         layers.append({"name": layer.name, "source": layer.source, "target": layer.target, "shape": shape})
-    metadata = {
-        "format": SNAPSHOT_FORMAT,
-        "format_version": str(SNAPSHOT_VERSION),
-        "epoch": json.dumps(snapshot.epoch),
-        "layers": json.dumps(layers),
-    }
-    write_whole(path, safetensors.numpy.save(tensors, metadata))
+    header = pack_header(SNAPSHOT_FORMAT, SNAPSHOT_VERSION, {"epoch": snapshot.epoch, "layers": layers})
+    write_whole(path, safetensors.numpy.save(tensors, header))
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -81,22 +118,10 @@ def read_snapshot(path: Path) -> Snapshot:
     MaskFormatError
         If the file is no such snapshot, is broken, or was written by a newer netsparse.
     """
+    header, tensors = read_safetensors(path, SNAPSHOT_FORMAT, SNAPSHOT_VERSION, "numpy")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
-    if metadata.get("format") != SNAPSHOT_FORMAT:
-        raise MaskFormatError(f"{path}: safetensors, but not a netsparse snapshot")
-    version = metadata.get("format_version", "")
-    if version != str(SNAPSHOT_VERSION):
-        raise MaskFormatError(f"{path}: snapshot format version {version!r}; this netsparse reads {SNAPSHOT_VERSION}")
-    try:
-        layers = [
-            _read_layer(i, described, tensors) for i, described in enumerate(json.loads(metadata["layers"]))
-        ]
-        return Snapshot(layers, epoch=json.loads(metadata["epoch"]))
+        layers = [_read_layer(i, described, tensors) for i, described in enumerate(header["layers"])]
+        return Snapshot(layers, epoch=header["epoch"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise MaskFormatError(f"{path}: broken snapshot: {error}") from error
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import nn
 
 from netsparse.errors import NetsparseError
-from netsparse.storage import write_whole
+from netsparse.storage import pack_header, read_safetensors, write_whole
 from netsparse.training.scheduler import TopologyScheduler
 
 CHECKPOINT_FORMAT = "netsparse-checkpoint"
@@ -56,16 +54,14 @@ def save_checkpoint(path: Path, state: TrainingState, epoch: int) -> None:
     for name, mask in topology.pop("masks").items():
         tensors[f"topology.{name}"] = mask
     tensors["generator"] = state.generator.get_state()
-    metadata = {
-        "format": CHECKPOINT_FORMAT,
-        "format_version": str(CHECKPOINT_VERSION),
-        "epoch": str(epoch),
-        "optimizer": json.dumps({"scalars": scalars, "param_groups": optimizer["param_groups"]}),
-        "lr_scheduler": json.dumps(state.lr_scheduler.state_dict()),
-        "topology": json.dumps(topology),
+    content = {
+        "epoch": epoch,
+        "optimizer": {"scalars": scalars, "param_groups": optimizer["param_groups"]},
+        "lr_scheduler": state.lr_scheduler.state_dict(),
+        "topology": topology,
     }
     held = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_whole(path, safetensors.torch.save(held, metadata))
+    write_whole(path, safetensors.torch.save(held, pack_header(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, content)))
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:
@@ -76,19 +72,12 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     NetsparseError
         If the file is missing, broken, or belongs to another format version or another network.
     """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise NetsparseError(f"{path}: not a readable checkpoint: {error}") from error
-    if (metadata.get("format"), metadata.get("format_version")) != (CHECKPOINT_FORMAT, str(CHECKPOINT_VERSION)):
-        raise NetsparseError(f"{path}: not a netsparse checkpoint of format version {CHECKPOINT_VERSION}")
+    header, tensors = read_safetensors(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, "pt")
 
     def under(prefix: str) -> dict[str, torch.Tensor]:
         return {n.removeprefix(prefix): tensor for n, tensor in tensors.items() if n.startswith(prefix)}
 
-    optimizer = json.loads(metadata["optimizer"])
+    optimizer = header["optimizer"]
     per_parameter: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in optimizer["scalars"].items()}
     for name, tensor in under("optimizer.").items():
         index, key = name.split(".", 1)
@@ -98,7 +87,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
         state.optimizer.load_state_dict({"state": per_parameter, "param_groups": optimizer["param_groups"]})
     except (RuntimeError, ValueError) as error:
         raise NetsparseError(f"{path}: belongs to another network: {error}") from error
-    state.lr_scheduler.load_state_dict(json.loads(metadata["lr_scheduler"]))
-    state.topology.load_state_dict({**json.loads(metadata["topology"]), "masks": under("topology.")})
+    state.lr_scheduler.load_state_dict(header["lr_scheduler"])
+    state.topology.load_state_dict({**header["topology"], "masks": under("topology.")})
     state.generator.set_state(tensors["generator"])
-    return int(metadata["epoch"])
+    return int(header["epoch"])

@@ -106,7 +106,7 @@ def train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None]
         If the data are not to be found, the device is not there, or the loss is no longer finite (what was done until
         then is in the run directory).
     """
-    with _log_file(run):
+    with _log_file(run), _one_thread():
         return _train(config, run, on_epoch)
 
 
@@ -264,6 +264,17 @@ def _result(metrics: pd.DataFrame) -> TrainResult:
     best = int(whole["validation_accuracy"].idxmax())
     test = whole["test_accuracy"]
     return TrainResult(float(test.iloc[-1]), best, float(test.loc[best]))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one CPU thread: with several, sums depend on how many there are."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
 from netsparse.errors import NetsparseError
 from netsparse.selection import top_k
@@ -98,7 +99,8 @@ def correlation_matrix(data: np.ndarray) -> np.ndarray:
     correlation = np.zeros((data.shape[1], data.shape[1]), np.float32)
     for start in range(0, len(data), _BATCH):
         batch = ((data[start : start + _BATCH] - mean) * scale).astype(np.float32)
-        correlation += batch.T @ batch
+        with threadpool_limits(1, user_api="blas"):  # several threads would sum in another order
+            correlation += batch.T @ batch
     correlation /= np.float32(len(data))
     np.abs(correlation, out=correlation)
     np.fill_diagonal(correlation, 0.0)

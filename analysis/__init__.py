@@ -1,0 +1,84 @@
+"""Measures of layers and networks: each takes any graph and gives a number, a number a group, or one a neuron.
+
+`measure` gives many of them as one tidy table. A graph is a LayerGraph, a Snapshot, a networkx or igraph graph, or a
+symmetric SciPy or NumPy adjacency.
+"""
+
+from netsparse.analysis.area_across_epochs import area_across_epochs
+from netsparse.analysis.communities import (
+    community,
+    community_group_overlap,
+    largest_community,
+    modularity,
+    n_communities,
+)
+from netsparse.analysis.degrees import (
+    degree,
+    degree_gini,
+    density,
+    max_degree,
+    mean_degree,
+    n_links,
+)
+from netsparse.analysis.hyperbolic import (
+    Embedding,
+    angular_separability,
+    angular_separability_index,
+    coalescent_embedding,
+    hyperbolic_distance,
+)
+from netsparse.analysis.measure import MEASURES, measure
+from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
+from netsparse.analysis.network import Network, as_network
+from netsparse.analysis.paths import characteristic_path_length
+from netsparse.analysis.percolation import (
+    anp_rate,
+    credit_assigned_paths,
+    giant_component,
+    hub_path_share,
+    log10_credit_assigned_paths,
+    n_components,
+)
+from netsparse.analysis.powerlaw import PowerLawFit, fit_power_law, power_law_gamma, power_law_p, power_law_x_min
+from netsparse.analysis.undefined import Undefined
+
+__all__ = [
+    "MEASURES",
+    "Embedding",
+    "Network",
+    "PowerLawFit",
+    "Undefined",
+    "angular_separability",
+    "angular_separability_index",
+    "anp_rate",
+    "area_across_epochs",
+    "as_network",
+    "characteristic_path_length",
+    "coalescent_embedding",
+    "community",
+    "community_group_overlap",
+    "credit_assigned_paths",
+    "degree",
+    "degree_gini",
+    "density",
+    "fit_power_law",
+    "giant_component",
+    "hierarchical_span",
+    "hub_path_share",
+    "hyperbolic_distance",
+    "k_core_depth",
+    "largest_community",
+    "log10_credit_assigned_paths",
+    "max_degree",
+    "mean_degree",
+    "measure",
+    "meta_depth",
+    "modularity",
+    "n_communities",
+    "n_components",
+    "n_links",
+    "nominal_depth",
+    "power_law_gamma",
+    "power_law_p",
+    "power_law_x_min",
+]

@@ -1,0 +1,90 @@
+"""Meta-depth: the depth that the hierarchy of the neurons gives to a layer and to the network. Inferred, see `meta_depth`."""
+
+import numpy as np
+
+from netsparse.analysis.hyperbolic import coalescent_embedding
+from netsparse.analysis.measure import measure
+from netsparse.analysis.network import Network, as_network
+from netsparse.analysis.undefined import Undefined
+
+
+@measure("standard")
+def hierarchical_span(network: Network) -> float:
+    """Give the span r_max − r_min of the hyperbolic radii; with γ ≥ 2 it is 2 ln n / (γ − 1).
+
+    Undefined where the embedding has no radii.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> hierarchical_span(nx.barabasi_albert_graph(100, 2, seed=0)) > 0
+    True
+    """
+    radii = _radii(network)
+    return radii if isinstance(radii, Undefined) else float(radii.max() - radii.min())
+
+
+@measure("standard")
+def k_core_depth(network: Network) -> float:
+    """Give the degeneracy: the largest k of which there is a k-core. 0 without links.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> k_core_depth(nx.complete_graph(4))
+    3.0
+    """
+    return float(max(network.igraph.coreness(), default=0))
+
+
+@measure("standard")
+def meta_depth(network: Network) -> float:
+    """Give the meta-depth: the occupied levels of the hierarchy of the neurons, summed over the layers.
+
+    The seed paper says only that a layer "has an internal depth due to power-law node hierarchy". Here it is the number of
+    occupied Freedman–Diaconis bins of a layer's hyperbolic radii; a network's is the sum over its layers, to be read
+    beside its `nominal_depth`: "3 layers, meta-depth 23". A layer without radii (no links, or all degrees equal) counts
+    as one level in the sum. For a single layer or a graph without layers it is undefined where the embedding has no radii.
+
+    References
+    ----------
+    Inferred from: Zhang et al. (2023), Ultra-sparse network advantage in deep learning via Cannistraci-Hebb
+    brain-inspired training with hyperbolic meta-deep community-layered epitopology, section 4.2.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> meta_depth(nx.barabasi_albert_graph(100, 2, seed=0)) > 1
+    True
+    """
+    if len(network.layers) > 1:
+        levels = [_levels(as_network(layer)) for layer in network.layers]
+        return float(sum(1.0 if np.isnan(level) else level for level in levels))
+    return _levels(network)
+
+
+@measure("fast", scopes=("network",))
+def nominal_depth(network: Network) -> float:
+    """Count the layers. Undefined for a graph without layers.
+
+    Examples
+    --------
+    >>> import netsparse as ns
+    >>> nominal_depth(ns.Snapshot([ns.LayerGraph.from_mask([[1]])]))
+    1.0
+    """
+    return float(len(network.layers)) or Undefined("the graph has no layers")
+
+
+def _radii(network: Network) -> np.ndarray | Undefined:
+    embedding = coalescent_embedding(network)
+    radii = embedding.radius[np.isfinite(embedding.radius)]
+    return radii if len(radii) else Undefined(embedding.reason)
+
+
+def _levels(network: Network) -> float:
+    radii = _radii(network)
+    if isinstance(radii, Undefined):
+        return radii
+    counts, _ = np.histogram(radii, bins=np.histogram_bin_edges(radii, "fd"))
+    return float(np.count_nonzero(counts))

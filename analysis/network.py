@@ -1,0 +1,159 @@
+"""One graph as the measures see it; what several of them need is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import igraph
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.csgraph as csgraph
+
+from netsparse.errors import NetsparseError
+from netsparse.graph import LayerGraph, Snapshot
+
+T = TypeVar("T")
+
+
+class Network:
+    """An undirected graph, and the layers that it came from if it did.
+
+    Make one with `as_network` and hand it to several measures: components, paths, embedding and partition are then
+    computed once.
+
+    Parameters
+    ----------
+    adjacency : scipy.sparse.csr_array, shape (n, n)
+        Symmetric, ones of int32, no diagonal.
+    snapshot : Snapshot, optional
+        The layers.
+
+    Attributes
+    ----------
+    groups : dict of str to int
+        Neuron groups and their sizes, in the order of the nodes; one nameless group for a graph without layers.
+    """
+
+    def __init__(self, adjacency: sp.csr_array, snapshot: Snapshot | None = None) -> None:
+        self.adjacency = adjacency
+        self.snapshot = snapshot
+        self.groups = snapshot.groups if snapshot is not None else {"": adjacency.shape[0]}
+        self._memory: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return ``compute()``, computed at the first call with this key."""
+        if key not in self._memory:
+            self._memory[key] = compute()
+        found: T = self._memory[key]
+        return found
+
+    @property
+    def layers(self) -> tuple[LayerGraph, ...]:
+        """The layers; none for a graph that did not come from a mask."""
+        return self.snapshot.layers if self.snapshot is not None else ()
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return int(self.adjacency.shape[0])
+
+    @property
+    def n_links(self) -> int:
+        """Number of links; links of parallel layers count each."""
+        return self.snapshot.n_links if self.snapshot is not None else self.adjacency.nnz // 2
+
+    @cached_property
+    def degrees(self) -> np.ndarray:
+        """Degree of every node, int64."""
+        return np.diff(self.adjacency.indptr).astype(np.int64)
+
+    @cached_property
+    def components(self) -> tuple[int, np.ndarray]:
+        """Number of connected components, and each node's component."""
+        n_components, labels = csgraph.connected_components(self.adjacency, directed=False)
+        return int(n_components), labels
+
+    @cached_property
+    def giant(self) -> np.ndarray:
+        """Nodes of the largest connected component, the first one of equals; ascending."""
+        if self.n_nodes == 0:
+            return np.empty(0, np.int64)
+        labels = self.components[1]
+        return np.flatnonzero(labels == np.bincount(labels).argmax())
+
+    @cached_property
+    def igraph(self) -> igraph.Graph:
+        """The same graph for igraph."""
+        upper = sp.triu(self.adjacency, k=1).tocoo()
+        return igraph.Graph(n=self.n_nodes, edges=np.column_stack(upper.coords))
+
+    def by_group(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Cut a per-node array into one array a group."""
+        ends = np.cumsum(list(self.groups.values()))[:-1]
+        return dict(zip(self.groups, np.split(values, ends), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Network({self.n_nodes} nodes, {self.n_links} links, groups {self.groups})"
+
+
+def as_network(graph: Any) -> Network:
+    """Take any graph as a `Network`.
+
+    Parameters
+    ----------
+    graph : LayerGraph, Snapshot, Network, networkx graph, igraph graph, or symmetric adjacency (SciPy or NumPy)
+        Links are undirected and have no weight: every non-zero entry of an adjacency is a link; loops are dropped,
+        parallel links counted once.
+
+    Raises
+    ------
+    NetsparseError
+        If it is none of these, or a matrix that is not square and symmetric.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> as_network(nx.path_graph(3))
+    Network(3 nodes, 2 links, groups {'': 3})
+    """
+    if isinstance(graph, Network):
+        return graph
+    if isinstance(graph, LayerGraph):
+        graph = Snapshot([graph])
+    if isinstance(graph, Snapshot):
+        return Network(graph.adjacency, graph)
+    if isinstance(graph, igraph.Graph):
+        return Network(_symmetric(np.array(graph.get_edgelist(), np.int64).reshape(-1, 2), graph.vcount()))
+    if hasattr(graph, "nodes") and hasattr(graph, "edges"):  # networkx, known by its manners
+        index = {node: i for i, node in enumerate(graph.nodes)}
+        pairs = np.array([(index[edge[0]], index[edge[1]]) for edge in graph.edges], np.int64)
+        return Network(_symmetric(pairs.reshape(-1, 2), len(index)))
+    if sp.issparse(graph) or isinstance(graph, np.ndarray):
+        return Network(_from_matrix(graph))
+    raise NetsparseError(
+        f"a {type(graph).__name__} is no graph: hand in a LayerGraph, a Snapshot, a networkx or igraph graph, or a "
+        "symmetric adjacency"
+    )
+
+
+def _symmetric(pairs: np.ndarray, n_nodes: int) -> sp.csr_array:
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    adjacency = sp.coo_array((np.ones(len(both), np.int32), (both[:, 0], both[:, 1])), shape=(n_nodes, n_nodes)).tocsr()
+    adjacency.sum_duplicates()
+    adjacency.data[:] = 1
+    return adjacency
+
+
+def _from_matrix(matrix: Any) -> sp.csr_array:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise NetsparseError(
+            f"an adjacency is square, this has the shape {matrix.shape}; for a mask use LayerGraph.from_mask"
+        )
+    pattern = LayerGraph.from_mask(matrix, "adjacency").biadjacency
+    if (pattern != pattern.T).nnz:
+        raise NetsparseError("an adjacency is symmetric, this is not; for a mask use LayerGraph.from_mask")
+    coordinates = pattern.tocoo().coords
+    return _symmetric(np.column_stack(coordinates).astype(np.int64), matrix.shape[0])

@@ -1,0 +1,23 @@
+"""Figures: a stored run or a table in, a matplotlib Figure out. One file a figure, named like its function."""
+
+from netsparse.figures.accuracy import accuracy
+from netsparse.figures.anp_rate import anp_rate
+from netsparse.figures.degree_distribution import degree_distribution
+from netsparse.figures.draw import FIGURES, draw_figures
+from netsparse.figures.hyperbolic_disk import hyperbolic_disk
+from netsparse.figures.network_measures import network_measures
+from netsparse.figures.overlap import overlap
+
+for _figure in (accuracy, anp_rate, overlap, degree_distribution, hyperbolic_disk, network_measures):
+    FIGURES.add(_figure.__name__, _figure)
+
+__all__ = [
+    "FIGURES",
+    "accuracy",
+    "anp_rate",
+    "degree_distribution",
+    "draw_figures",
+    "hyperbolic_disk",
+    "network_measures",
+    "overlap",
+]

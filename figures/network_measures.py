@@ -1,0 +1,80 @@
+"""A table of measures, first against last epoch."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from netsparse.errors import NothingToDrawError
+from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, value_of
+from netsparse.figures.style import PAGE, style
+
+
+def network_measures(source: Source, ax: Axes | None = None) -> Figure:
+    """Every measure of the network and of each layer, first against last epoch, as a table.
+
+    Parameters
+    ----------
+    source : Run or pandas.DataFrame
+        A run, or its table of measures.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    NothingToDrawError
+        If nothing was measured.
+    """
+    measures = measures_of(source)
+    rows = measures[measures["scope"].isin(["layer", "network"])]
+    if rows.empty:
+        raise NothingToDrawError("no layer or network was measured")
+    epochs = first_and_last(rows)
+    places = ["", *layer_names(rows)] if (rows["scope"] == "network").any() else layer_names(rows)
+    values = {
+        name: [value_of(rows, name, place, epoch) for place in places for epoch in epochs]
+        for name in sorted(dict.fromkeys(rows["measure"]))
+    }
+    values = {name: row for name, row in values.items() if np.isfinite(row).any()}
+    cells = [[_number(value) for value in row] for row in values.values()]
+    header = [f"{place or 'network'}\nepoch {epoch}" for place in places for epoch in epochs]
+    with style():
+        height = 0.24 * (len(cells) + 3)
+        if ax is None:
+            figure = Figure(figsize=(max(PAGE, 1.8 + 0.85 * len(header)), height), layout="constrained")
+            ax = figure.add_subplot()
+        else:
+            figure = ax.get_figure(root=True)  # type: ignore[call-arg, assignment]
+        ax.set_axis_off()
+        ax.set_title("Network measures, first against last epoch")
+        table = ax.table(
+            cells,
+            rowLabels=[name.replace("_", " ") for name in values],
+            colLabels=header,
+            loc="center",
+            cellLoc="right",
+            bbox=(0.0, 0.0, 1.0, 1.0),
+        )
+        table.auto_set_font_size(False)
+        table.set_fontsize(7)
+        for (row, column), cell in table.get_celld().items():
+            cell.set_linewidth(0.0)
+            cell.set_height((2.0 if row == 0 else 1.0) / (len(cells) + 2))
+            if row % 2 == 1:
+                cell.set_facecolor("#f4f4f4")
+            if row == 0:
+                cell.get_text().set_fontweight("bold")
+            if column >= 0 and row > 0 and (column // len(epochs)) == 0 and places[0] == "":
+                cell.get_text().set_fontweight("bold")
+    return figure
+
+
+def _number(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    if value == round(value) and abs(value) < 1e6:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 1e-3 or abs(value) >= 1e6 else f"{value:.3f}".rstrip("0")

@@ -1,0 +1,54 @@
+"""Overlap of removed and regrown links over the updates."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from netsparse.errors import NothingToDrawError
+from netsparse.figures.source import Source, layer_names, metrics_of
+from netsparse.figures.style import MUTED, axes_for, palette, style
+from netsparse.run import Run
+
+
+def overlap(source: Source, ax: Axes | None = None) -> Figure:
+    """Overlap rate |removed ∩ regrown| / |regrown| of each layer at each update, and where early stop froze a layer.
+
+    Parameters
+    ----------
+    source : Run or pandas.DataFrame
+        A run, or its metrics.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    NothingToDrawError
+        If the topology was never updated.
+    """
+    metrics = metrics_of(source)
+    rows = metrics[metrics["metric"] == "overlap"]
+    curves = 100 * rows.pivot_table(index="epoch", columns="layer", values="value")
+    if curves.empty:
+        raise NothingToDrawError("the topology was never updated, so there is no overlap")
+    names = layer_names(rows)
+    frozen = metrics[(metrics["metric"] == "frozen") & (metrics["value"] > 0)].groupby("layer")["epoch"].min()
+    with style():
+        figure, ax = axes_for(ax)
+        for name, colour in zip(names, palette(len(names)), strict=True):
+            curve = curves[name].dropna()
+            marker = "o" if len(curves) < 8 else None
+            label = f"{name}, frozen at epoch {int(frozen[name])}" if name in frozen else name
+            ax.plot(curve.index, curve, color=colour, lw=1.2, marker=marker, ms=3, label=label)
+            if name in frozen:
+                ax.plot(curve.index[-1], curve.iloc[-1], "o", color=colour, ms=5)
+        threshold = source.config.get("early_stop") if isinstance(source, Run) else None
+        if threshold:
+            ax.axhline(100 * threshold, color=MUTED, lw=0.8, ls="--", label=f"early stop at {100 * threshold:g} %")
+        ax.set_title("Overlap of removed and regrown links")
+        ax.set(xlabel="epoch of the update", ylabel="overlap rate (%)", ylim=(min(0.0, curves.min().min()), 102))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(loc="lower right")
+    return figure

@@ -1,0 +1,55 @@
+"""One style for print: sizes in inches, small type, colours that colour-blind readers can tell apart."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN = 3.5
+PAGE = 7.2
+MUTED = "#8a8a8a"
+
+_RC = {
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.4,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "netsparse",
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in netsparse's style, and leave the user's own as it was."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def palette(n: int) -> list[tuple[float, float, float]]:
+    """Return n colours; beyond ten they come from the colour circle."""
+    return list(sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n))
+
+
+def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
+    """Return the figure and axes to draw in: those handed in, or new ones."""
+    if ax is not None:
+        return ax.get_figure(root=True), ax  # type: ignore[return-value, call-arg]
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
