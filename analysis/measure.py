@@ -55,7 +55,8 @@ class Variants(list[Measure]):
     """The functions of one measure: the number itself and, for some, the same by group or by neuron."""
 
     @property
-    def __doc__(self) -> str:  # type: ignore[override]
+    def summary(self) -> str:
+        """What the measure is, in a line."""
         return summary_line(self[0].function)
 
 

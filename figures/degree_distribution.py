@@ -1,13 +1,15 @@
 """Degree distribution with its power-law fit, first against last epoch."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
-from netsparse.figures.style import PAGE, palette, style
+from netsparse.figures.style import MUTED, PAGE, palette, style
 
 
 def degree_distribution(source: Source, ax: Axes | None = None, layer: str | None = None) -> Figure:
@@ -43,35 +45,47 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             chosen = [layer] if layer is not None else [*layer_names(degrees), ""]
             columns = min(len(chosen), 4)
             rows = -(-len(chosen) // columns)
-            figure = Figure(figsize=(PAGE * columns / 4 if columns < 4 else PAGE, 2.3 * rows), layout="constrained")
+            figure = Figure(figsize=(PAGE * columns / 4, 2.3 * rows + 0.3), layout="constrained")
             grid = figure.subplots(rows, columns, squeeze=False).ravel()
             panels = list(zip(grid, chosen, strict=False))
             for empty in grid[len(chosen) :]:
                 empty.set_axis_off()
+        epochs = first_and_last(degrees)
         for panel, name in panels:
-            _panel(panel, measures, name, first_and_last(degrees))
+            _panel(panel, measures, name, epochs)
+        if ax is None:
+            figure.legend(handles=_legend(epochs), loc="outside lower center", ncols=3)
+        else:
+            ax.legend(handles=_legend(epochs), loc="lower left")
     return figure  # type: ignore[return-value]
 
 
-def _panel(ax: Axes, measures: "object", layer: str, epochs: list[int]) -> None:
-    colours = palette(2)
-    for epoch, colour in zip(epochs, colours, strict=False):
-        degree = node_values(measures, ["degree"], layer, epoch)["degree"].to_numpy()  # type: ignore[arg-type]
+def _panel(ax: Axes, measures: pd.DataFrame, layer: str, epochs: list[int]) -> None:
+    gammas = []
+    for epoch, colour in zip(epochs, palette(2), strict=False):
+        degree = node_values(measures, ["degree"], layer, epoch)["degree"].to_numpy()
         degree = np.sort(degree[degree >= 1])
+        gamma = value_of(measures, "power_law_gamma", layer, epoch)
+        x_min = value_of(measures, "power_law_x_min", layer, epoch)
+        gammas.append(f"{gamma:.2f}" if np.isfinite(gamma) else "–")
         if not len(degree):
             continue
         different = np.unique(degree)
         at_least = 1.0 - np.searchsorted(degree, different, side="left") / len(degree)
-        gamma = value_of(measures, "power_law_gamma", layer, epoch)  # type: ignore[arg-type]
-        x_min = value_of(measures, "power_law_x_min", layer, epoch)  # type: ignore[arg-type]
-        fitted = f", γ = {gamma:.2f}" if np.isfinite(gamma) else ""
-        ax.plot(different, at_least, ".", color=colour, ms=4, label=f"epoch {epoch}{fitted}")
+        ax.plot(different, at_least, ".", color=colour, ms=4)
         if np.isfinite(gamma) and np.isfinite(x_min):
             x = np.arange(x_min, different[-1] + 1)
             share = np.mean(degree >= x_min)
             ax.plot(x, share * zeta(gamma, x) / zeta(gamma, x_min), color=colour, lw=1)
-    ax.set(xscale="log", yscale="log", title=layer or "whole network", xlabel="degree")
-    if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+    ax.set(xscale="log", yscale="log", title=f"{layer or 'whole network'}\nγ {' → '.join(gammas)}", xlabel="degree")
+    spec = ax.get_subplotspec()
+    if spec is None or spec.is_first_col():
         ax.set_ylabel("share of neurons with\nat least this degree")
-    if ax.lines:
-        ax.legend(loc="lower left", handletextpad=0.1)
+
+
+def _legend(epochs: list[int]) -> list[Line2D]:
+    dots = [
+        Line2D([], [], ls="", marker=".", color=colour, label=f"epoch {epoch}")
+        for epoch, colour in zip(epochs, palette(2), strict=False)
+    ]
+    return [*dots, Line2D([], [], color=MUTED, lw=1, label="power law from x_min on")]

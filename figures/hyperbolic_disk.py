@@ -60,6 +60,7 @@ def hyperbolic_disk(
         epochs = first_and_last(embedded) if epoch is None else [epoch]
         size = min(2.5, PAGE / max(len(layers), 2))
         figure = Figure(figsize=(size * len(layers), size * 1.13 * len(epochs) + 0.3), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr]
         grid = figure.subplots(len(epochs), len(layers), squeeze=False)
         for row, at in zip(grid, epochs, strict=True):
             for panel, name in zip(row, layers, strict=True):

@@ -52,7 +52,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
         ax.set_title("Network measures, first against last epoch")
         table = ax.table(
             cells,
-            rowLabels=[name.replace("_", " ") for name in values],
+            rowLabels=list(values),
             colLabels=header,
             loc="center",
             cellLoc="right",
@@ -77,4 +77,4 @@ def _number(value: float) -> str:
         return "–"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}"
-    return f"{value:.3g}" if abs(value) < 1e-3 or abs(value) >= 1e6 else f"{value:.3f}".rstrip("0")
+    return f"{value:.2e}" if abs(value) >= 1e6 else f"{value:.3f}"

@@ -410,6 +410,8 @@ def _to_csr(matrix: Any, name: str) -> sp.csr_array:
         )
     if matrix.dtype.kind not in "biuf":
         raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {matrix.dtype}")
+    if matrix.dtype == np.float16:  # which SciPy's sparse matrices cannot hold
+        matrix = matrix.astype(np.float32)
     values = matrix.data if sp.issparse(matrix) and matrix.format not in ("dok", "lil") else matrix
     if not sp.issparse(values):
         _check_finite(name, np.asarray(values))

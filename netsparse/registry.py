@@ -59,5 +59,5 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def summary_line(part: object) -> str:
-    """Return the first line of a part's docstring, for ``netsparse list``."""
-    return (getattr(part, "__doc__", None) or "").strip().split("\n")[0]
+    """Return a part's ``summary``, or the first line of its docstring, for ``netsparse list``."""
+    return str(getattr(part, "summary", None) or getattr(part, "__doc__", None) or "").strip().split("\n")[0]

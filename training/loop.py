@@ -81,7 +81,12 @@ class TrainResult:
     best_test_accuracy: float
 
 
-def train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None = None) -> TrainResult:
+def train(
+    config: TrainConfig,
+    run: Run,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    data: Dataset | None = None,
+) -> TrainResult:
     """Train one network and leave configuration, metrics, snapshots and a checkpoint in a run directory.
 
     Each epoch: one pass over the shuffled training samples, a topology update (not after the last epoch: its new links
@@ -95,6 +100,8 @@ def train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None]
         A new run directory.
     on_epoch : callable, optional
         Called with each epoch's report.
+    data : Dataset, optional
+        The data set, if it is loaded already.
 
     Returns
     -------
@@ -107,12 +114,13 @@ def train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None]
         then is in the run directory).
     """
     with _log_file(run), _one_thread():
-        return _train(config, run, on_epoch)
+        return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))
 
 
-def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None) -> TrainResult:
+def _train(
+    config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset
+) -> TrainResult:
     device = choose_device(config.device)
-    data = load_dataset(config.dataset, config.data_dir)
     run.write_config({**config.as_dict(), "device": device.type})
     run.write_environment(describe_environment(device, config.seed))
     state = _start(config, data, device)

@@ -46,10 +46,6 @@ class Method:
         """Whether the topology changes during training."""
         return self.regrowth is not None
 
-    @property
-    def __doc__(self) -> str:  # type: ignore[override]
-        return self.summary
-
 
 METHODS: Registry[Method] = Registry("method")
 

@@ -1,0 +1,344 @@
+"""The command line: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netsparse.errors import NetsparseError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netsparse.run import Run
+
+app = typer.Typer(
+    name="netsparse",
+    help="Grow ultra-sparse neural networks by Cannistraci-Hebb training, and see what grows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what a user did wrong ends in one or two lines on stderr and exit code 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        app(args=[argument for argument in arguments if argument != "--debug"] if debug else arguments)
+    except NetsparseError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was written until now is whole")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"{type(error).__name__}: {error}\nThis should not happen; --debug shows where it did.")
+        sys.exit(1)
+
+
+def _complain(message: str) -> None:
+    print(f"netsparse: error: {message}", file=sys.stderr)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from netsparse import __version__
+
+        print(f"netsparse {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    dataset: Annotated[
+        str | None, typer.Option(help="digits, mnist, fashion-mnist or emnist.", show_default="digits")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the data set's files, looked into first.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="cht, esml, set, static or dense.", show_default="cht")] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(help="Missing share of the links of each sandwich layer.", show_default="0.95 for digits, else 0.99"),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Hidden width / input width.", show_default="4 for digits, else 1")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training samples.", show_default="60 for digits, else 100")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples a step.", show_default="8 for digits, else 32")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; falls linearly to 0.01 of it over 90 % of the epochs.", show_default="0.025"),
+    ] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of SGD.", show_default="0.9")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of SGD.", show_default="0.005 for digits, else 0.0005")
+    ] = None,
+    zeta: Annotated[
+        float | None, typer.Option(help="Fraction ζ of the links removed at an update.", show_default="0.3")
+    ] = None,
+    update_interval: Annotated[
+        int | None, typer.Option(help="Epochs from one topology update to the next.", show_default="1")
+    ] = None,
+    early_stop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="OVERLAP",
+            help="Freeze a layer's topology when its overlap rate reaches this; 0.9 is the paper's letter.",
+            show_default="0.99 for cht, else none",
+        ),
+    ] = None,
+    no_early_stop: Annotated[bool, typer.Option("--no-early-stop", help="Never freeze a layer.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result.", show_default="0")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_default="auto")] = None,
+    snapshot_every: Annotated[
+        int | None, typer.Option(help="Epochs from one snapshot to the next.", show_default="1")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New run directory.", show_default="runs/DATASET-METHOD-NNN")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with any of these options; the command line goes before it.")
+    ] = None,
+) -> None:
+    """Train a network, then measure it and draw its figures. Without options: CHT on scikit-learn's digits."""
+    from netsparse.training.config import TrainConfig
+
+    if no_early_stop and early_stop is not None:
+        raise NetsparseError("--early-stop and --no-early-stop exclude each other")
+    given = {
+        "dataset": dataset,
+        "data_dir": data_dir,
+        "method": method,
+        "sparsity": sparsity,
+        "scale": scale,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "zeta": zeta,
+        "update_interval": update_interval,
+        "early_stop": False if no_early_stop else early_stop,
+        "seed": seed,
+        "device": device,
+        "snapshot_every": snapshot_every,
+    }
+    options = TrainConfig.read(config) if config else {}
+    resolved = TrainConfig.resolve({**options, **{name: value for name, value in given.items() if value is not None}})
+
+    from netsparse.run import Run
+    from netsparse.training.data import load_dataset
+    from netsparse.training.loop import choose_device
+    from netsparse.training.loop import train as train_network
+
+    choose_device(resolved.device)  # what would stop the run at its start is told before it has a directory
+    data = load_dataset(resolved.dataset, resolved.data_dir)
+    stem = f"{resolved.dataset}-{resolved.method}"
+    run = Run.create(out) if out is not None else Run.create_numbered(stem)
+
+    from netsparse.progress import training_progress
+
+    print(
+        f"Training {resolved.method} on {resolved.dataset}: sparsity {resolved.sparsity:g}, scale {resolved.scale:g}, "
+        f"{resolved.epochs} epochs, seed {resolved.seed}"
+    )
+    with training_progress(resolved.epochs) as show:
+        result = train_network(resolved, run, show, data)
+    print(
+        f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
+        f"{100 * result.best_test_accuracy:.2f} % at epoch {result.best_epoch}, which validation chooses."
+    )
+    _measure_run(run)
+    _draw(run, None, ["png"])
+    epochs_kept = run.epochs
+    print(f"\nRun directory  {run.path}\nFigures        {run.figures_path}")
+    print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+
+
+def _measure_run(run: Run) -> None:
+    """Measure the first and the last snapshot by the standard, those between by the fast measures."""
+    import pandas as pd
+
+    from netsparse.analysis import measure
+    from netsparse.progress import steps
+
+    epochs = run.epochs
+    ends, between = [epochs[0], epochs[-1]], epochs[1:-1]
+    tables = [measure(run, "standard", epochs=ends)]
+    tables += [measure(run, "fast", epochs=[epoch]) for epoch in steps(between, "Measuring")]
+    # a measure of the whole run stands in every one of them
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(["epoch", "scope", "layer", "measure", "group", "node"])
+    run.write_measures(table.sort_values("epoch", kind="stable", ignore_index=True))
+
+
+def _draw(run: Run, out: Path | None, formats: Sequence[str]) -> list[Path]:
+    from netsparse.figures import draw_figures
+
+    paths, left_out = draw_figures(run, out, formats)
+    for name, reason in left_out.items():
+        print(f"netsparse: figure {name} left out: {reason}", file=sys.stderr)
+    return paths
+
+
+@app.command()
+def measure(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run directories, snapshots or masks (.npz, .npy, .mtx, .safetensors, .pt).", metavar="PATH…"),
+    ],
+    measures: Annotated[
+        str, typer.Option(help="fast, standard, full, or names with commas; `netsparse list measures` tells them.")
+    ] = "standard",
+    epochs: Annotated[
+        str | None, typer.Option(help="Of a run: epochs with commas.", show_default="all")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of measures that draw.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the whole table: .parquet, .csv or .json.")] = None,
+) -> None:
+    """Measure runs, snapshots or another program's masks, and print a table."""
+    import pandas as pd
+
+    from netsparse.analysis.measure import choose
+    from netsparse.run import write_table
+
+    names = measures if measures in ("fast", "standard", "full") else [n for n in measures.split(",") if n]
+    choose(names)  # an unknown name is told before anything is read
+    if out is not None:
+        _check_table_path(out)
+    tables = [_measure_path(path, names, _epochs(epochs), seed) for path in paths]
+    table = pd.concat(tables, ignore_index=True)
+    for path, part in zip(paths, tables, strict=True):
+        _print_measures(path, part)
+    if out is not None:
+        write_table(out, table)
+        print(f"Written: {out} ({len(table)} rows)")
+
+
+def _check_table_path(out: Path) -> None:
+    if out.suffix not in (".parquet", ".csv", ".json"):
+        raise NetsparseError(f"{out}: the table is written as .parquet, .csv or .json; end the name in one of these")
+    if not out.parent.is_dir():
+        raise NetsparseError(f"{out.parent}: no such folder to write the table to")
+
+
+def _epochs(text: str | None) -> list[int] | None:
+    if text is None or text == "all":
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise NetsparseError(f"--epochs takes whole numbers with commas, such as 0,60; not {text!r}") from error
+
+
+def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, seed: int) -> pd.DataFrame:
+    import pandas as pd
+
+    from netsparse.analysis import measure as measure_graphs
+    from netsparse.masks import load
+    from netsparse.progress import steps
+    from netsparse.run import Run
+
+    found = load(path)
+    if isinstance(found, Run):
+        chosen = found.epochs if epochs is None else epochs
+        if not chosen:
+            raise NetsparseError(f"{path}: the run holds no snapshot yet")
+        tables = [measure_graphs(found, names, epochs=[epoch], seed=seed) for epoch in steps(chosen, "Measuring")]
+        return pd.concat(tables, ignore_index=True).drop_duplicates(
+            ["epoch", "scope", "layer", "measure", "group", "node"], ignore_index=True
+        )
+    if epochs is not None:
+        raise NetsparseError(f"--epochs chooses among the snapshots of a run; {path} is not a run directory")
+    for snapshot in found if isinstance(found, list) else [found]:
+        for layer in snapshot.layers:
+            print(f"{path}: {layer!r}", file=sys.stderr)
+    table = measure_graphs(found, names, seed=seed)
+    return table.assign(run=path.name)
+
+
+def _print_measures(path: Path, table: pd.DataFrame) -> None:
+    from netsparse.progress import print_measures
+
+    print_measures(str(path), table)
+
+
+@app.command()
+def figures(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN…")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to; several runs get a folder each.", show_default="RUN/figures")
+    ] = None,
+    format: Annotated[str, typer.Option(help="png, pdf, svg, or several with commas.")] = "png",
+) -> None:
+    """Redraw all figures of runs from what is stored, without training."""
+    from netsparse.run import Run
+
+    opened = [Run(path) for path in runs]
+    for run in opened:
+        folder = out / run.name if out is not None and len(opened) > 1 else out
+        paths = _draw(run, folder, [name for name in format.split(",") if name])
+        if not paths:
+            raise NetsparseError(f"{run.path}: there is nothing stored that a figure could be drawn from")
+        for path in paths:
+            print(path)
+
+
+_KINDS = ("measures", "methods", "topologies", "datasets", "figures")
+
+
+@app.command("list")
+def list_parts(kind: Annotated[str, typer.Argument(help=", ".join(_KINDS) + ".", metavar="KIND")]) -> None:
+    """List what there is, with a line each."""
+    from netsparse.progress import print_parts
+
+    if kind not in _KINDS:
+        raise NetsparseError(f"unknown kind '{kind}'; choose from: {', '.join(_KINDS)}")
+    print_parts(kind, _registry(kind))
+
+
+def _registry(kind: str) -> Any:
+    if kind == "measures":
+        from netsparse.analysis import MEASURES
+
+        return MEASURES
+    if kind == "methods":
+        from netsparse.training.methods import METHODS
+
+        return METHODS
+    if kind == "topologies":
+        from netsparse.topologies import TOPOLOGIES
+
+        return TOPOLOGIES
+    if kind == "datasets":
+        from netsparse.training.data import DATASETS
+
+        return DATASETS
+    from netsparse.figures import FIGURES
+
+    return FIGURES

@@ -1,0 +1,128 @@
+"""What the command line shows: live progress in a terminal, plain lines elsewhere, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from netsparse.registry import summary_line
+
+T = TypeVar("T")
+
+
+class Report(Protocol):
+    """What the training loop tells of an epoch; its ``str`` is a plain line."""
+
+    epoch: int
+    train_loss: float
+    validation_accuracy: float
+    anp_rate: float
+    links_moved: int
+
+
+@contextmanager
+def training_progress(epochs: int) -> Iterator[Callable[[Any], None]]:
+    """Show epoch, loss, accuracy, ANP, links moved and the time left: live, or a line an epoch outside a terminal."""
+    console = Console()
+    if not console.is_terminal:
+        yield lambda report: print(report, flush=True)
+        return
+    columns = (
+        TextColumn("epoch"),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[told]}"),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("train", total=epochs, told="")
+
+        def show(report: Report) -> None:
+            told = (
+                f"loss {report.train_loss:.3f}  accuracy {100 * report.validation_accuracy:.1f} %  "
+                f"ANP {100 * report.anp_rate:.1f} %  moved {report.links_moved}"
+            )
+            progress.update(task, completed=report.epoch, told=told)
+
+        yield show
+
+
+def steps(items: Sequence[T], description: str) -> Iterator[T]:
+    """Yield items under a progress bar, which is shown on stderr in a terminal only."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from items
+        return
+    with Progress(
+        TextColumn(description), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task(description, total=len(items))
+        for item in items:
+            yield item
+            progress.advance(task)
+
+
+def _console() -> Console:
+    """Return a console for tables: never narrower than they need outside a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+def print_measures(title: str, table: pd.DataFrame) -> None:
+    """Print the measures of layers and networks: a row a measure, a column a layer and epoch (first and last of many)."""
+    rows = table[table["scope"].isin(["layer", "network"])]
+    epochs = sorted(rows["epoch"].dropna().unique())
+    if len(epochs) > 2:
+        rows = rows[rows["epoch"].isin([epochs[0], epochs[-1]])]
+    columns = list(dict.fromkeys(zip(rows["epoch"].fillna(-1), rows["scope"], rows["layer"], strict=True)))
+    columns.sort(key=lambda column: column[0])
+    shown = Table(title=Text(title), title_justify="left")
+    shown.add_column("measure")
+    for epoch, scope, layer in columns:
+        at = f"epoch {epoch}" if epoch >= 0 else ""
+        shown.add_column(Text(f"{layer if scope == 'layer' else 'network'}\n{at}".strip()), justify="right")
+    values = {
+        (name, epoch, scope, layer): value
+        for name, epoch, scope, layer, value in zip(
+            rows["measure"], rows["epoch"].fillna(-1), rows["scope"], rows["layer"], rows["value"], strict=True
+        )
+    }
+    for name in dict.fromkeys(rows["measure"]):
+        shown.add_row(name, *(_number(values.get((name, *column))) for column in columns))
+    console = _console()
+    console.print(shown)
+    undefined = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
+    for name, layer, reason in zip(undefined["measure"], undefined["layer"], undefined["reason"], strict=True):
+        console.print(Text(f"{name} of {layer or 'the network'} is undefined: {reason}"))
+    if len(epochs) > 2:
+        console.print(Text(f"{len(epochs)} epochs were measured; the first and the last are shown"))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e9 else f"{value:.6g}"
+
+
+def print_parts(kind: str, parts: Mapping[str, Any]) -> None:
+    """Print the names of a registry with a line each."""
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    for name, part in parts.items():
+        shown.add_row(Text(name), Text(summary_line(part)))
+    _console().print(shown)

@@ -1,0 +1,122 @@
+"""What tests share: nasty and random masks, the authors' numbers, a small trained run."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsparse.graph import LayerGraph, Snapshot
+from netsparse.run import Run
+
+DATA = Path(__file__).parent / "data"
+
+
+def _masks() -> dict[str, np.ndarray]:
+    """Masks that break careless code, by name."""
+    rng = np.random.default_rng(0)
+    hubs = np.zeros((12, 9), int)
+    hubs[0, :] = hubs[:, 0] = 1
+    hubs[3, 3] = hubs[4, 5] = 1
+    isolated = (rng.random((10, 8)) < 0.3).astype(int)
+    isolated[[2, 5]] = 0
+    isolated[:, [1, 6]] = 0
+    two = np.zeros((6, 6), int)
+    two[:3, :3] = two[3:, 3:] = 1
+    return {
+        "edgeless": np.zeros((4, 5), int),
+        "no source": np.zeros((0, 3), int),
+        "no neuron": np.zeros((0, 0), int),
+        "one pair unlinked": np.zeros((1, 1), int),
+        "one pair linked": np.ones((1, 1), int),
+        "one link": np.eye(3, dtype=int) * np.array([1, 0, 0]),
+        "one row": np.ones((1, 5), int),
+        "one column": np.ones((5, 1), int),
+        "full": np.ones((5, 4), int),
+        "identity": np.eye(6, dtype=int),
+        "path": np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1]]),
+        "cycle": np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]]),
+        "hubs": hubs,
+        "isolated neurons": isolated,
+        "two components": two,
+        "random": (rng.random((15, 20)) < 0.2).astype(int),
+    }
+
+
+MASKS = _masks()
+
+
+@pytest.fixture(params=list(MASKS), ids=list(MASKS))
+def nasty_layer(request: pytest.FixtureRequest) -> LayerGraph:
+    return LayerGraph.from_mask(MASKS[request.param], name="layer")
+
+
+@pytest.fixture
+def random_layer():
+    """Make a random layer with weights."""
+
+    def make(seed: int, shape: tuple[int, int] = (20, 15), density: float = 0.2, names: tuple[str, str, str] = ("l", "s", "t")):
+        rng = np.random.default_rng(seed)
+        mask = rng.random(shape) < density
+        weights = rng.standard_normal(int(mask.sum())).astype(np.float32)
+        base = LayerGraph.from_mask(mask, *names)
+        return LayerGraph(base.name, base.biadjacency, base.source, base.target, weights)
+
+    return make
+
+
+@pytest.fixture
+def chain(random_layer):
+    """Make a random chain of layers with weights."""
+
+    def make(seed: int, sizes: tuple[int, ...] = (12, 14, 13, 10), density: float = 0.25) -> Snapshot:
+        layers = [
+            random_layer(seed * 10 + i, (n, m), density, (f"layer{i}", f"group{i}", f"group{i + 1}"))
+            for i, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False))
+        ]
+        return Snapshot(layers, epoch=seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def oracles() -> dict[str, dict[str, np.ndarray]]:
+    """Numbers from the authors' own MATLAB and C++ programs, by graph."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for file in ("matlab_oracles.npz", "ch_oracles.npz"):
+        with np.load(DATA / file) as arrays:
+            for name in arrays.files:
+                graph, key = name.split("/", 1)
+                found.setdefault(graph, {})[key] = arrays[name]
+    return found
+
+
+@pytest.fixture(scope="session")
+def oracle_adjacency(oracles):
+    def make(graph: str) -> np.ndarray:
+        n, edges = int(oracles[graph]["n"]), oracles[graph]["edges"]
+        adjacency = np.zeros((n, n), int)
+        adjacency[edges[:, 0], edges[:, 1]] = adjacency[edges[:, 1], edges[:, 0]] = 1
+        return adjacency
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A short real run on digits, measured."""
+    from netsparse.analysis import measure
+    from netsparse.training import TrainConfig, train
+
+    run = Run.create(tmp_path_factory.mktemp("runs") / "digits-cht")
+    train(TrainConfig.resolve({"epochs": 4, "batch_size": 32, "scale": 2.0, "sparsity": 0.9}), run)
+    between = measure(run, "fast", epochs=[1, 2, 3])
+    between = between[between["measure"] != "area_across_epochs"]
+    run.write_measures(pd.concat([between, measure(run, "standard", epochs=[0, 4])], ignore_index=True))
+    return run
