@@ -24,8 +24,11 @@ from netsparse.analysis.hyperbolic import (
     Embedding,
     angular_separability,
     angular_separability_index,
+    angular_separability_p,
     coalescent_embedding,
     hyperbolic_distance,
+    radius,
+    theta,
 )
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
@@ -50,6 +53,7 @@ __all__ = [
     "Undefined",
     "angular_separability",
     "angular_separability_index",
+    "angular_separability_p",
     "anp_rate",
     "area_across_epochs",
     "as_network",
@@ -81,4 +85,6 @@ __all__ = [
     "power_law_gamma",
     "power_law_p",
     "power_law_x_min",
+    "radius",
+    "theta",
 ]

@@ -126,8 +126,8 @@ def measure(
     -------
     pandas.DataFrame
         Columns ``run`` (directory name, or empty), ``epoch`` (missing if unknown), ``scope`` (network, layer, group or
-        node), ``layer`` (empty for the network), ``measure``, ``value``, ``group`` and ``node`` (index in its group) where
-        the scope is group or node, ``reason`` why a value is NaN.
+        node), ``layer`` (empty for the network), ``measure``, ``value``, ``group`` and ``node`` (index in its group)
+        where the scope is group or node, ``reason`` why a value is NaN.
 
     Raises
     ------

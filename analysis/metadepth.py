@@ -1,4 +1,4 @@
-"""Meta-depth: the depth that the hierarchy of the neurons gives to a layer and to the network. Inferred, see `meta_depth`."""
+"""Meta-depth: the depth that the hierarchy of the neurons gives to a layer and to the network (inferred)."""
 
 import numpy as np
 
@@ -41,10 +41,10 @@ def k_core_depth(network: Network) -> float:
 def meta_depth(network: Network) -> float:
     """Give the meta-depth: the occupied levels of the hierarchy of the neurons, summed over the layers.
 
-    The seed paper says only that a layer "has an internal depth due to power-law node hierarchy". Here it is the number of
+    The paper says only that a layer "has an internal depth due to power-law node hierarchy". Here it is the number of
     occupied Freedman–Diaconis bins of a layer's hyperbolic radii; a network's is the sum over its layers, to be read
     beside its `nominal_depth`: "3 layers, meta-depth 23". A layer without radii (no links, or all degrees equal) counts
-    as one level in the sum. For a single layer or a graph without layers it is undefined where the embedding has no radii.
+    as one level in the sum. A single layer or a graph without layers is undefined where the embedding has no radii.
 
     References
     ----------

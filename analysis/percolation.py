@@ -47,7 +47,9 @@ def _active(network: Network) -> dict[str, np.ndarray]:
 
 @measure("fast")
 def giant_component(network: Network) -> float:
-    """Give the share of all nodes, those without links included, that the largest component holds. Undefined without nodes.
+    """Give the share of all nodes that the largest component holds, those without links included.
+
+    Undefined without nodes.
 
     Examples
     --------
@@ -104,7 +106,9 @@ def credit_assigned_paths(network: Network) -> float:
 
 @measure("fast")
 def log10_credit_assigned_paths(network: Network) -> float:
-    """Give the logarithm (base 10) of the number of credit-assigned paths, which may exceed float64. Undefined without a path.
+    """Give the logarithm (base 10) of the number of credit-assigned paths, which may exceed float64.
+
+    Undefined without a path.
 
     Examples
     --------
@@ -130,8 +134,8 @@ def credit_assigned_paths_by_neuron(network: Network) -> np.ndarray | Undefined:
 def hub_path_share(network: Network, quantile: float = 0.9) -> float:
     """Give the share of credit-assigned paths that pass at least one hub of the hidden groups.
 
-    A hub is a hidden neuron whose degree in the whole network lies above the given quantile of the degrees of the hidden
-    neurons that have a link. Share = 1 − paths that avoid all hubs / all paths. Undefined without hidden
+    A hub is a hidden neuron whose degree in the whole network lies above the given quantile of the degrees of the
+    hidden neurons that have a link. Share = 1 − paths that avoid all hubs / all paths. Undefined without hidden
     neurons or without a path.
 
     Parameters

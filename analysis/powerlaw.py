@@ -124,7 +124,7 @@ def power_law_gamma(network: Network) -> float:
     --------
     >>> import networkx as nx
     >>> power_law_gamma(nx.barabasi_albert_graph(2000, 3, seed=0))
-    2.6...
+    2.72
     """
     fit = _fit_of(network)
     return Undefined(_REASON) if fit is None else fit.gamma
@@ -148,9 +148,9 @@ def power_law_x_min(network: Network) -> float:
 def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> float:
     """Give the p-value of the power law: the share of synthetic data sets that fit worse than the degrees do.
 
-    Semi-parametric bootstrap: each synthetic data set draws as many values, from the fitted law with the share of degrees
-    of at least x_min, else from the smaller degrees, and is fitted anew, x_min included. A small p speaks against
-    the law. Undefined with fewer than two different degrees above 0.
+    Semi-parametric bootstrap: each synthetic data set draws as many values, from the fitted law with the share of
+    degrees of at least x_min, else from the smaller degrees, and is fitted anew, x_min included. A small p speaks
+    against the law. Undefined with fewer than two different degrees above 0.
 
     Parameters
     ----------

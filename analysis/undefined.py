@@ -14,6 +14,7 @@ class Undefined(float):
     reason: str
 
     def __new__(cls, reason: str) -> "Undefined":
+        """Make a NaN that carries its reason."""
         self = super().__new__(cls, "nan")
         self.reason = reason
         return self

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, metrics_of
@@ -46,6 +47,6 @@ def accuracy(source: Source, ax: Axes | None = None) -> Figure:
         aae = percent["test_accuracy"].mean()
         ax.set_title(f"Accuracy: final test {percent['test_accuracy'].iloc[-1]:.2f} %, AAE {aae:.2f} %")
         ax.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(floor, 100.5))
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="lower right")
     return figure

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, layer_names, measures_of
@@ -44,6 +45,6 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
             title += f", network {curves[''].iloc[0]:.0f} % → {curves[''].iloc[-1]:.0f} %"
         ax.set_title(title)
         ax.set(xlabel="epoch", ylabel="ANP rate (%)", ylim=(0, 102))
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="lower left")
     return figure

@@ -9,7 +9,7 @@ from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
-from netsparse.figures.style import MUTED, PAGE, palette, style
+from netsparse.figures.style import MUTED, PAGE, figure_of, palette, style
 
 
 def degree_distribution(source: Source, ax: Axes | None = None, layer: str | None = None) -> Figure:
@@ -39,7 +39,7 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
         raise NothingToDrawError("no degrees were measured")
     with style():
         if ax is not None:
-            figure = ax.get_figure(root=True)  # type: ignore[call-arg]
+            figure = figure_of(ax)
             panels = [(ax, layer or "")]
         else:
             chosen = [layer] if layer is not None else [*layer_names(degrees), ""]
@@ -57,7 +57,7 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             figure.legend(handles=_legend(epochs), loc="outside lower center", ncols=3)
         else:
             ax.legend(handles=_legend(epochs), loc="lower left")
-    return figure  # type: ignore[return-value]
+    return figure
 
 
 def _panel(ax: Axes, measures: pd.DataFrame, layer: str, epochs: list[int]) -> None:

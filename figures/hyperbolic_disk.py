@@ -5,12 +5,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
-from netsparse.figures.style import MUTED, PAGE, palette, style
+from netsparse.figures.style import MUTED, PAGE, figure_of, palette, style
 from netsparse.run import Run
 
 _N_COLOURS = 10
@@ -52,15 +53,16 @@ def hyperbolic_disk(
         raise NothingToDrawError("no layer has an embedding (none was measured, or all degrees are equal)")
     with style():
         if ax is not None:
-            figure = ax.get_figure(root=True)  # type: ignore[call-arg]
+            figure = figure_of(ax)
             chosen_layer = layer if layer is not None else layer_names(embedded)[0]
             _disk(ax, source, measures, chosen_layer, first_and_last(embedded)[-1] if epoch is None else epoch)
-            return figure  # type: ignore[return-value]
+            return figure
         layers = layer_names(embedded) if layer is None else [layer]
         epochs = first_and_last(embedded) if epoch is None else [epoch]
         size = min(2.5, PAGE / max(len(layers), 2))
-        figure = Figure(figsize=(size * len(layers), size * 1.13 * len(epochs) + 0.3), layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr]
+        figure = Figure(
+            figsize=(size * len(layers), size * 1.13 * len(epochs) + 0.3), layout=ConstrainedLayoutEngine(h_pad=0.06)
+        )
         grid = figure.subplots(len(epochs), len(layers), squeeze=False)
         for row, at in zip(grid, epochs, strict=True):
             for panel, name in zip(row, layers, strict=True):
@@ -95,8 +97,9 @@ def _disk(ax: Axes, source: Source, measures: pd.DataFrame, layer: str, epoch: i
     behind = np.argsort(-degree, kind="stable")  # the small ones lie on top of the hubs
     for marker, side in (("o", ~targets), ("s", targets)):
         drawn = behind[side[behind]]
+        x, y = xy[drawn].T
         ax.scatter(
-            *xy[drawn].T, s=size[drawn], c=colours[community[drawn]], marker=marker, lw=0.3, edgecolor="white", zorder=3
+            x, y, size[drawn], colours[community[drawn]], marker=marker, linewidths=0.3, edgecolors="white", zorder=3
         )
 
 

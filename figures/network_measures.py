@@ -3,10 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, value_of
-from netsparse.figures.style import PAGE, style
+from netsparse.figures.style import PAGE, figure_of, style
 
 
 def network_measures(source: Source, ax: Axes | None = None) -> Figure:
@@ -47,7 +48,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
             figure = Figure(figsize=(max(PAGE, 1.8 + 0.85 * len(header)), height), layout="constrained")
             ax = figure.add_subplot()
         else:
-            figure = ax.get_figure(root=True)  # type: ignore[call-arg, assignment]
+            figure = figure_of(ax)
         ax.set_axis_off()
         ax.set_title("Network measures, first against last epoch")
         table = ax.table(
@@ -56,7 +57,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
             colLabels=header,
             loc="center",
             cellLoc="right",
-            bbox=(0.0, 0.0, 1.0, 1.0),
+            bbox=Bbox.unit(),
         )
         table.auto_set_font_size(False)
         table.set_fontsize(7)

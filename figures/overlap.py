@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, layer_names, metrics_of
@@ -49,6 +50,6 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
             ax.axhline(100 * threshold, color=MUTED, lw=0.8, ls="--", label=f"early stop at {100 * threshold:g} %")
         ax.set_title("Overlap of removed and regrown links")
         ax.set(xlabel="epoch of the update", ylabel="overlap rate (%)", ylim=(min(0.0, curves.min().min()), 102))
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="lower right")
     return figure

@@ -1,11 +1,13 @@
 """What figures draw from: a run directory, or a table."""
 
+from typing import TypeAlias
+
 import pandas as pd
 
 from netsparse.errors import NetsparseError, NothingToDrawError
 from netsparse.run import Run
 
-Source = Run | pd.DataFrame
+Source: TypeAlias = Run | pd.DataFrame
 
 
 def metrics_of(source: Source) -> pd.DataFrame:
@@ -14,7 +16,7 @@ def metrics_of(source: Source) -> pd.DataFrame:
 
 
 def measures_of(source: Source) -> pd.DataFrame:
-    """Return the measures' table: columns run, epoch, scope, layer, measure, value, group, node, reason."""
+    """Return the table of measures: columns run, epoch, scope, layer, measure, value, group, node, reason."""
     if isinstance(source, Run) and not source.measures_path.is_file():
         raise NothingToDrawError(
             f"{source.path} has no measures.parquet; make it with: "
@@ -29,7 +31,7 @@ def _table(source: Source, column: str, name: str) -> pd.DataFrame:
         raise NetsparseError(f"a figure is drawn from a Run or a table of {name}, not a {type(source).__name__}")
     if column not in table.columns or "epoch" not in table.columns:
         raise NetsparseError(f"this table has no columns 'epoch' and '{column}': it is no table of {name}")
-    if table["run"].nunique() > 1 if "run" in table.columns else False:
+    if "run" in table.columns and len(table["run"].unique()) > 1:
         raise NetsparseError("the table holds several runs; choose one, such as table[table.run == …]")
     return table
 
@@ -48,7 +50,7 @@ def layer_names(table: pd.DataFrame) -> list[str]:
 
 
 def value_of(table: pd.DataFrame, measure: str, layer: str, epoch: int) -> float:
-    """Return one value of the measures' table, layer "" for the network; NaN if it is not there."""
+    """Return one value of the table of measures, layer "" for the network; NaN if it is not there."""
     scope = "layer" if layer else "network"
     rows = table[
         (table["measure"] == measure)
@@ -60,7 +62,7 @@ def value_of(table: pd.DataFrame, measure: str, layer: str, epoch: int) -> float
 
 
 def node_values(table: pd.DataFrame, names: list[str], layer: str, epoch: int) -> pd.DataFrame:
-    """Return the given node measures of a layer (or "" the network) at an epoch: one row a neuron, by group and node."""
+    """Return node measures of a layer (or "" the network) at an epoch: one row a neuron, by group and node."""
     rows = table[
         (table["scope"] == "node")
         & (table["layer"] == layer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -12,7 +13,7 @@ COLUMN = 3.5
 PAGE = 7.2
 MUTED = "#8a8a8a"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
@@ -50,6 +51,13 @@ def palette(n: int) -> list[tuple[float, float, float]]:
 def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
     """Return the figure and axes to draw in: those handed in, or new ones."""
     if ax is not None:
-        return ax.get_figure(root=True), ax  # type: ignore[return-value, call-arg]
+        return figure_of(ax), ax
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes belong to."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure

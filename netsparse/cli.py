@@ -31,20 +31,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
-        app(args=[argument for argument in arguments if argument != "--debug"] if debug else arguments)
-    except NetsparseError as error:
-        if debug:
-            raise
-        _complain(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        _complain("interrupted; what was written until now is whole")
-        sys.exit(130)
+        code = app(
+            args=[argument for argument in arguments if argument != "--debug"],
+            prog_name="netsparse",
+            standalone_mode=False,
+        )
     except Exception as error:
         if debug:
             raise
-        _complain(f"{type(error).__name__}: {error}\nThis should not happen; --debug shows where it did.")
-        sys.exit(1)
+        sys.exit(_tell(error))
+    if code == _INTERRUPTED:
+        _complain("interrupted; every file that was written is whole")
+    if code:
+        sys.exit(code)
+
+
+_INTERRUPTED = 130
+
+
+def _tell(error: Exception) -> int:
+    """Tell an error in a line or two; return the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+        return 2
+    if hasattr(error, "format_message"):  # typer's own: an option that does not exist, a value of the wrong type
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "netsparse"
+        _complain(f"{error.format_message()}\nTry '{command} --help'.")
+        return 2
+    if isinstance(error, NetsparseError):
+        _complain(str(error))
+        return 2
+    _complain(f"{type(error).__name__}: {error}\nThis should not happen; --debug shows where it did.")
+    return 1
 
 
 def _complain(message: str) -> None:
@@ -74,13 +93,13 @@ def train(
     dataset: Annotated[
         str | None, typer.Option(help="digits, mnist, fashion-mnist or emnist.", show_default="digits")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder with the data set's files, looked into first.")
-    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files, looked into first.")] = None,
     method: Annotated[str | None, typer.Option(help="cht, esml, set, static or dense.", show_default="cht")] = None,
     sparsity: Annotated[
         float | None,
-        typer.Option(help="Missing share of the links of each sandwich layer.", show_default="0.95 for digits, else 0.99"),
+        typer.Option(
+            help="Missing share of the links of each sandwich layer.", show_default="0.95 for digits, else 0.99"
+        ),
     ] = None,
     scale: Annotated[
         float | None, typer.Option(help="Hidden width / input width.", show_default="4 for digits, else 1")
@@ -119,9 +138,7 @@ def train(
     snapshot_every: Annotated[
         int | None, typer.Option(help="Epochs from one snapshot to the next.", show_default="1")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="New run directory.", show_default="runs/DATASET-METHOD-NNN")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New run directory.", show_default="runs/DATASET-METHOD-NNN")] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with any of these options; the command line goes before it.")
     ] = None,
@@ -193,7 +210,9 @@ def _measure_run(run: Run) -> None:
     tables = [measure(run, "standard", epochs=ends)]
     tables += [measure(run, "fast", epochs=[epoch]) for epoch in steps(between, "Measuring")]
     # a measure of the whole run stands in every one of them
-    table = pd.concat(tables, ignore_index=True).drop_duplicates(["epoch", "scope", "layer", "measure", "group", "node"])
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(
+        ["epoch", "scope", "layer", "measure", "group", "node"]
+    )
     run.write_measures(table.sort_values("epoch", kind="stable", ignore_index=True))
 
 
@@ -210,14 +229,14 @@ def _draw(run: Run, out: Path | None, formats: Sequence[str]) -> list[Path]:
 def measure(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Run directories, snapshots or masks (.npz, .npy, .mtx, .safetensors, .pt).", metavar="PATH…"),
+        typer.Argument(
+            help="Run directories, snapshots or masks (.npz, .npy, .mtx, .safetensors, .pt).", metavar="PATH…"
+        ),
     ],
     measures: Annotated[
         str, typer.Option(help="fast, standard, full, or names with commas; `netsparse list measures` tells them.")
     ] = "standard",
-    epochs: Annotated[
-        str | None, typer.Option(help="Of a run: epochs with commas.", show_default="all")
-    ] = None,
+    epochs: Annotated[str | None, typer.Option(help="Of a run: epochs with commas.", show_default="all")] = None,
     seed: Annotated[int, typer.Option(help="Of measures that draw.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the whole table: .parquet, .csv or .json.")] = None,
 ) -> None:
@@ -292,7 +311,8 @@ def _print_measures(path: Path, table: pd.DataFrame) -> None:
 def figures(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN…")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; several runs get a folder each.", show_default="RUN/figures")
+        Path | None,
+        typer.Option(help="Folder to write to; several runs get a folder each.", show_default="RUN/figures"),
     ] = None,
     format: Annotated[str, typer.Option(help="png, pdf, svg, or several with commas.")] = "png",
 ) -> None:

@@ -356,7 +356,9 @@ class Snapshot:
         return both
 
     def active_neurons(self) -> dict[str, np.ndarray]:
-        """Tell which neurons are active, per group: those with an outgoing link, or, in a group that feeds none, an incoming one.
+        """Tell which neurons are active, per group.
+
+        Active is a neuron with an outgoing link, or, in a group that feeds no layer, with an incoming one.
 
         Returns
         -------
@@ -441,7 +443,9 @@ def _check_csr(name: str, matrix: sp.csr_array) -> None:
     starts = matrix.indptr[1:-1]
     step[starts[(starts > 0) & (starts < matrix.nnz)] - 1] = 1  # a new row may start anywhere
     if np.any(step <= 0):
-        raise MaskFormatError(f"layer '{name}': CSR rows must be sorted and free of duplicates; use LayerGraph.from_mask")
+        raise MaskFormatError(
+            f"layer '{name}': CSR rows must be sorted and free of duplicates; use LayerGraph.from_mask"
+        )
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:

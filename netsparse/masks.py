@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -218,9 +219,11 @@ def _snapshot(layers: list[LayerGraph]) -> Snapshot:
     """Join layers to a chain if all neighbours fit, else let each stand alone."""
     if not layers:
         raise MaskFormatError("holds no array")
-    chained = all(before.n_target == after.n_source for before, after in zip(layers, layers[1:], strict=False))
+    chained = all(before.n_target == after.n_source for before, after in itertools.pairwise(layers))
     joined = []
     for i, layer in enumerate(layers):
-        source, target = (f"group {i}", f"group {i + 1}") if chained else (f"{layer.name}.source", f"{layer.name}.target")
+        source, target = (
+            (f"group {i}", f"group {i + 1}") if chained else (f"{layer.name}.source", f"{layer.name}.target")
+        )
         joined.append(layer.renamed(layer.name, source, target))
     return Snapshot(joined)

@@ -70,7 +70,12 @@ def steps(items: Sequence[T], description: str) -> Iterator[T]:
         yield from items
         return
     with Progress(
-        TextColumn(description), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+        TextColumn(description),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
     ) as progress:
         task = progress.add_task(description, total=len(items))
         for item in items:
@@ -85,7 +90,7 @@ def _console() -> Console:
 
 
 def print_measures(title: str, table: pd.DataFrame) -> None:
-    """Print the measures of layers and networks: a row a measure, a column a layer and epoch (first and last of many)."""
+    """Print the measures of layers and networks: a row a measure, a column a layer and epoch (of many the two ends)."""
     rows = table[table["scope"].isin(["layer", "network"])]
     epochs = sorted(rows["epoch"].dropna().unique())
     if len(epochs) > 2:

@@ -1,4 +1,4 @@
-"""The run directory on disk: configuration, metrics, snapshots, measures, figures. docs/run-directory.md tells the format."""
+"""The run directory on disk: configuration, metrics, snapshots, measures, figures (docs/run-directory.md)."""
 
 from __future__ import annotations
 

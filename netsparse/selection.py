@@ -5,9 +5,7 @@ import numpy as np
 from netsparse.errors import NetsparseError
 
 
-def top_k(
-    scores: np.ndarray, k: int, rng: np.random.Generator, tie_break: np.ndarray | None = None
-) -> np.ndarray:
+def top_k(scores: np.ndarray, k: int, rng: np.random.Generator, tie_break: np.ndarray | None = None) -> np.ndarray:
     """Return the indices of exactly the k largest scores, best first.
 
     Equal scores are ordered by ``tie_break`` (larger first) and, where that is equal or missing, at random: a

@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,12 @@ def nasty_layer(request: pytest.FixtureRequest) -> LayerGraph:
 def random_layer():
     """Make a random layer with weights."""
 
-    def make(seed: int, shape: tuple[int, int] = (20, 15), density: float = 0.2, names: tuple[str, str, str] = ("l", "s", "t")):
+    def make(
+        seed: int,
+        shape: tuple[int, int] = (20, 15),
+        density: float = 0.2,
+        names: tuple[str, str, str] = ("l", "s", "t"),
+    ):
         rng = np.random.default_rng(seed)
         mask = rng.random(shape) < density
         weights = rng.standard_normal(int(mask.sum())).astype(np.float32)
@@ -78,7 +84,7 @@ def chain(random_layer):
     def make(seed: int, sizes: tuple[int, ...] = (12, 14, 13, 10), density: float = 0.25) -> Snapshot:
         layers = [
             random_layer(seed * 10 + i, (n, m), density, (f"layer{i}", f"group{i}", f"group{i + 1}"))
-            for i, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for i, (n, m) in enumerate(itertools.pairwise(sizes))
         ]
         return Snapshot(layers, epoch=seed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import os
 import zlib
 from collections.abc import Callable
@@ -227,10 +228,9 @@ def read_idx(path: Path) -> np.ndarray:
         raise NetsparseError(f"{path}: cannot be read: {error}") from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise NetsparseError(f"{path}: not an IDX file of unsigned bytes")
-    n_dimensions = content[3]
-    start = 4 + 4 * n_dimensions
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
-    if len(shape) != n_dimensions or len(content) - start != int(np.prod(shape, dtype=np.int64)):
+    start = 4 + 4 * content[3]
+    shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
+    if len(content) != start + math.prod(shape):
         raise NetsparseError(f"{path}: the file is cut short or damaged: {len(content)} bytes for the shape {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 

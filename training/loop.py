@@ -22,6 +22,7 @@ from netsparse.training.data import Dataset, Split, load_dataset
 from netsparse.training.environment import describe_environment
 from netsparse.training.models import MLP
 from netsparse.training.scheduler import TopologyScheduler
+from netsparse.training.update import LayerUpdate
 
 _log = logging.getLogger("netsparse")
 
@@ -117,9 +118,7 @@ def train(
         return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))
 
 
-def _train(
-    config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset
-) -> TrainResult:
+def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset) -> TrainResult:
     device = choose_device(config.device)
     run.write_config({**config.as_dict(), "device": device.type})
     run.write_environment(describe_environment(device, config.seed))
@@ -130,16 +129,18 @@ def _train(
     run.write_snapshot(snapshot)
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
-        values = {"learning_rate": state.lr_scheduler.get_last_lr()[0]}
+        values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
         values["train_loss"] = _train_epoch(state, *parts["train"], config.batch_size)
         if not np.isfinite(values["train_loss"]):
             raise NetsparseError(
-                f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than {config.lr}; "
-                f"what was done before is in {run.path}"
+                f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
+                f"{config.lr}; what was done before is in {run.path}"
             )
         trained = time.perf_counter()
+        updates: dict[str, LayerUpdate] = {}
         if epoch < config.epochs:
             state.topology.step()
+            updates = state.topology.last_update
         updated = time.perf_counter()
         for name in ("validation", "test"):
             values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, *parts[name])
@@ -147,7 +148,7 @@ def _train(
         values |= {"training_seconds": trained - started, "topology_seconds": updated - trained}
         values["anp_rate"] = _anp_rate(snapshot)
         rows += [(epoch, "", metric, value) for metric, value in values.items()]
-        rows += _layer_rows(epoch, state.topology, snapshot)
+        rows += _layer_rows(epoch, state.topology, snapshot, updates)
         if epoch % config.snapshot_every == 0 or epoch == config.epochs:
             run.write_snapshot(snapshot)
         run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
@@ -159,7 +160,7 @@ def _train(
             validation_accuracy=values["validation_accuracy"],
             test_accuracy=values["test_accuracy"],
             anp_rate=values["anp_rate"],
-            links_moved=_links_moved(state.topology),
+            links_moved=_links_moved(updates),
             seconds=time.perf_counter() - started,
         )
         _log.info("%s", report)
@@ -247,11 +248,13 @@ def _anp_rate(snapshot: Snapshot) -> float:
     return sum(int(active.sum()) for active in snapshot.active_neurons().values()) / snapshot.n_neurons
 
 
-def _layer_rows(epoch: int, topology: TopologyScheduler, snapshot: Snapshot) -> list[tuple[int, str, str, float]]:
+def _layer_rows(
+    epoch: int, topology: TopologyScheduler, snapshot: Snapshot, updates: dict[str, LayerUpdate]
+) -> list[tuple[int, str, str, float]]:
     rows: list[tuple[int, str, str, float]] = []
     for layer, graph in zip(topology.layers, snapshot.layers, strict=True):
         values: dict[str, float] = {"links": graph.n_links, "frozen": layer.frozen}
-        update = topology.last_update.get(layer.name)
+        update = updates.get(layer.name)
         if update is not None:
             values["overlap"] = update.overlap
             for metric in ("links_removed", "links_percolated", "links_regrown", "links_filled", "links_missing"):
@@ -262,9 +265,8 @@ def _layer_rows(epoch: int, topology: TopologyScheduler, snapshot: Snapshot) -> 
     return rows
 
 
-def _links_moved(topology: TopologyScheduler) -> int:
-    updates = topology.last_update.values()
-    return sum(round(u.links_regrown * (1.0 - u.overlap)) for u in updates if u.links_regrown)
+def _links_moved(updates: dict[str, LayerUpdate]) -> int:
+    return sum(round(u.links_regrown * (1.0 - u.overlap)) for u in updates.values() if u.links_regrown)
 
 
 def _result(metrics: pd.DataFrame) -> TrainResult:

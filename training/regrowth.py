@@ -73,8 +73,9 @@ def regrow(
         return np.sort(chosen), 0
     sources = np.flatnonzero(graph.source_degrees)
     targets = np.flatnonzero(graph.target_degrees)
-    taken_rows, taken_columns = np.divmod(np.concatenate([graph.link_keys, chosen]), max(graph.n_target, 1))
-    taken = np.searchsorted(sources, taken_rows) * len(targets) + np.searchsorted(targets, taken_columns)
+    rows, columns = np.divmod(np.concatenate([graph.link_keys, chosen]), max(graph.n_target, 1))
+    inside = np.isin(rows, sources) & np.isin(columns, targets)  # a random rule may have woken others
+    taken = np.searchsorted(sources, rows[inside]) * len(targets) + np.searchsorted(targets, columns[inside])
     drawn = random_unlinked((len(sources), len(targets)), np.sort(taken), missing, rng)
     rows, columns = np.divmod(drawn, max(len(targets), 1))
     filled = sources[rows] * graph.n_target + targets[columns]

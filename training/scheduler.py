@@ -300,13 +300,13 @@ def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Met
 
 
 def _choose(model: nn.Module, patterns: Sequence[str] | None) -> dict[str, nn.Module]:
-    linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    linear: dict[str, nn.Module] = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
     if patterns is None:
-        sparse = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
+        sparse: dict[str, nn.Module] = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
         chosen = sparse or dict(list(linear.items())[:-1])
         if not chosen:
             raise NetsparseError("the model has no SparseLinear and not two nn.Linear; name the layers with layers=[…]")
-        return cast(dict[str, nn.Module], chosen)
+        return chosen
     if isinstance(patterns, str):
         patterns = [patterns]
     for pattern in patterns:

@@ -109,7 +109,8 @@ def _part(layer: LayerGraph, stays: np.ndarray) -> LayerGraph:
 def _regrow_layer(
     layer: LayerGraph, stays: np.ndarray, n_removed: int, method: Method, rng: np.random.Generator
 ) -> LayerUpdate:
-    assert method.regrowth is not None and layer.weights is not None
+    assert method.regrowth is not None
+    assert layer.weights is not None
     old = layer.link_keys
     taken = old[~stays]
     regrown, n_filled = regrow(

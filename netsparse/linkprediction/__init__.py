@@ -121,7 +121,9 @@ def predict_links(
 
 def _scorer(graph: Any, rule: str) -> BipartiteScorer:
     if not isinstance(graph, LayerGraph):
-        raise NetsparseError(f"links are scored on a LayerGraph, not a {type(graph).__name__}; see LayerGraph.from_mask")
+        raise NetsparseError(
+            f"links are scored on a LayerGraph, not a {type(graph).__name__}; see LayerGraph.from_mask"
+        )
     if rule not in RULES:
         raise NetsparseError(f"unknown rule '{rule}'; choose from: {', '.join(RULES)}")
     return BipartiteScorer(graph, rule)

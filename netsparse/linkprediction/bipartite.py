@@ -17,7 +17,7 @@ from netsparse.graph import LayerGraph
 RULES = {"cn-l3": 0, "ra-l3": 1, "ch1-l3": 2, "ch2-l3": 3, "ch3-l3": 4}
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(inline="always")
 def _term(rule: int, degree: int, internal: int, external: int) -> float:  # pragma: no cover - compiled
     """Give the factor that one intermediate node contributes to a path."""
     if rule == 4:
@@ -31,7 +31,7 @@ def _term(rule: int, degree: int, internal: int, external: int) -> float:  # pra
     return 1.0
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)
 def _score_rows(
     first: int,
     n_rows: int,
@@ -96,7 +96,9 @@ class BipartiteScorer:
         Linked pairs are NaN, or scored as if unlinked with ``linked=True``.
         """
         stop = self.shape[0] if stop is None else stop
-        scores: np.ndarray = _score_rows(first, stop - first, self.shape[1], *self._arrays, self._rule)
+        scores: np.ndarray = _score_rows(  # type: ignore[call-arg]
+            first, stop - first, self.shape[1], *self._arrays, self._rule
+        )
         if not linked:
             indptr, indices = self._links
             rows = np.repeat(np.arange(stop - first), np.diff(indptr[first : stop + 1]))

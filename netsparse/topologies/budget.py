@@ -34,7 +34,7 @@ def from_pairs(keys: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:
 
 
 def random_unlinked(shape: tuple[int, int], taken: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw k different pairs uniformly among those that are not in ``taken`` (sorted, unique); fewer if there are fewer."""
+    """Draw k different pairs uniformly among those not in ``taken`` (sorted, unique); fewer if there are fewer."""
     free = shape[0] * shape[1] - len(taken)
     ordinals = np.sort(rng.choice(free, size=min(k, free), replace=False, shuffle=False)).astype(np.int64)
     # the n-th free key lies behind as many taken keys as stand at or before it

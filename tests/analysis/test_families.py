@@ -1,0 +1,368 @@
+"""Each measure against hand-computed values, another library, or the authors' own numbers."""
+
+import itertools
+
+import networkx as nx
+import numpy as np
+import pytest
+import scipy.special
+
+import netsparse.analysis as analysis
+from netsparse import LayerGraph, NetsparseError, Snapshot
+from netsparse.analysis import Undefined, as_network
+
+GRAPHS = ("bipA", "ba", "karate")
+
+
+def pairwise(theta: np.ndarray) -> np.ndarray:
+    return np.pi - np.abs(np.pi - np.abs(theta[:, None] - theta[None]))
+
+
+@pytest.fixture(params=GRAPHS)
+def oracle(request, oracles, oracle_adjacency):
+    return oracles[request.param], as_network(oracle_adjacency(request.param))
+
+
+def test_counts_paths_and_gamma_equal_the_authors(oracle):
+    numbers, network = oracle
+    assert network.n_nodes == numbers["measure/N"]
+    assert analysis.n_links(network) == numbers["measure/E"]
+    assert analysis.density(network) == pytest.approx(float(numbers["measure/density"]), rel=1e-12)
+    assert analysis.mean_degree(network) == pytest.approx(float(numbers["measure/avgdeg"]), rel=1e-12)
+    assert analysis.characteristic_path_length(network) == pytest.approx(float(numbers["measure/char_path"]), rel=1e-12)
+    assert analysis.power_law_gamma(network) == pytest.approx(float(numbers["measure/powerlaw_gamma"]), rel=1e-12)
+
+
+@pytest.mark.parametrize("weighting", ["RA1", "RA2"])
+@pytest.mark.parametrize("reduction", ["ISO", "ncISO"])
+def test_embedding_equals_the_authors(oracle, weighting, reduction):
+    numbers, network = oracle
+    expected = numbers[f"embedding/{weighting}_{reduction}_original"]
+    found = analysis.coalescent_embedding(network, weighting, reduction, None)
+    assert np.allclose(pairwise(found.theta), pairwise(expected[:, 0]), atol=1e-6)
+    assert np.allclose(found.radius, expected[:, 1], atol=1e-12)
+    assert found.share == 1.0
+
+
+@pytest.mark.parametrize("reduction", ["ISO", "ncISO"])
+def test_equidistant_adjustment_is_the_authors_circular_order(oracle, reduction):
+    """Nodes of equal coordinates may stand in any order; all others stand where the authors have them."""
+    numbers, network = oracle
+    expected = numbers[f"embedding/RA1_{reduction}_EA"][:, 0]
+    original = numbers[f"embedding/RA1_{reduction}_original"][:, 0]
+    found = analysis.coalescent_embedding(network, "RA1", reduction, "EA").theta
+    assert np.allclose(np.sort(found), np.arange(len(found)) * 2 * np.pi / len(found))
+    close = pairwise(original) + 10.0 * np.eye(len(original))
+    apart = close.min(axis=1) > 1e-9
+    n_tied = np.count_nonzero(~apart)
+    assert apart.sum() > len(apart) / 2
+    step = 2 * np.pi / len(found)
+    difference = np.abs(pairwise(found) - pairwise(expected))[np.ix_(apart, apart)]
+    assert difference.max() <= 2 * step * max(1, n_tied)
+    assert np.median(difference) < 1e-9
+
+
+def test_angular_separability_equals_the_authors(oracle):
+    numbers, _ = oracle
+    theta = numbers["embedding/RA1_ncISO_EA"][:, 0]
+    for column, expected in enumerate(np.ravel(numbers["asi_theoretical"])):
+        index, _ = analysis.angular_separability_index(theta, numbers["asi_labels"][:, column], n_permutations=0)
+        assert index == pytest.approx(float(expected), abs=1e-12)
+
+
+def plain_mistakes(labels: np.ndarray) -> int:
+    """Walk around the circle for each group and count foreigners in all gaps but the largest."""
+    total = 0
+    for group in np.unique(labels):
+        members = np.flatnonzero(labels == group)
+        gaps = []
+        for i, start in enumerate(members):
+            end = members[(i + 1) % len(members)]
+            inside = 0
+            at = (start + 1) % len(labels)
+            while at != end:
+                inside += 1
+                at = (at + 1) % len(labels)
+            gaps.append(inside if len(members) > 1 else len(labels) - 1)
+        total += sum(gaps) - max(gaps)
+    return total
+
+
+def test_angular_separability_by_hand_and_by_walking():
+    angles = np.arange(12.0)
+    contiguous, alternating = np.repeat([0, 1, 2], 4), np.tile([0, 1, 2], 4)
+    index = analysis.angular_separability_index
+    assert index(angles, contiguous, n_permutations=0)[0] == 1.0
+    assert index(angles, alternating, n_permutations=0)[0] == 0.0
+    assert plain_mistakes(alternating) == 18  # six a group
+    rng = np.random.default_rng(0)
+    module = analysis.hyperbolic
+    for _ in range(60):
+        labels = rng.integers(0, rng.integers(2, 5), size=rng.integers(4, 15))
+        _, codes = np.unique(labels, return_inverse=True)
+        assert module._mistakes(codes, codes.max() + 1) == plain_mistakes(labels)
+
+
+def test_angular_separability_p_values():
+    rng = np.random.default_rng(1)
+    angles, labels = np.arange(40.0), np.repeat([0, 1], 20)
+    assert analysis.angular_separability_index(angles, labels)[1] == pytest.approx(1 / 1001)
+    random = [
+        analysis.angular_separability_index(angles, rng.permutation(labels), seed=i, n_permutations=99)[1]
+        for i in range(60)
+    ]
+    assert 0.3 < np.mean(random) < 0.75
+    index, _ = analysis.angular_separability_index(angles, labels, worst="random")
+    assert index == 1.0
+    assert analysis.angular_separability_index(angles, np.zeros(40))[0].reason
+    with pytest.raises(NetsparseError, match="equal length"):
+        analysis.angular_separability_index(angles, labels[:-1])
+    with pytest.raises(NetsparseError, match="worst"):
+        analysis.angular_separability_index(angles, labels, worst="none")
+
+
+def test_hyperbolic_distance_by_hand():
+    distance = analysis.hyperbolic_distance
+    assert float(distance(1.0, 0.0, 2.0, np.pi)) == pytest.approx(3.0)
+    assert float(distance(1.0, 0.0, 1.0, np.pi / 2)) == pytest.approx(1.51337, abs=1e-5)
+    assert float(distance(1.0, 1.0, 3.5, 1.0)) == 2.5
+    assert float(distance(1.0, 0.1, 2.0, 2 * np.pi - 0.1)) == pytest.approx(float(distance(1.0, 0.0, 2.0, 0.2)))
+
+
+@pytest.mark.parametrize(("gamma", "expected"), [(2.0, [0.0, 1.3863, 2.1972]), (3.0, [2.0794, 2.7726, 3.1781])])
+def test_radii_by_hand(monkeypatch, gamma, expected):
+    monkeypatch.setattr(analysis.hyperbolic, "fit_power_law", lambda _: analysis.PowerLawFit(gamma, 1, 0.0, 8))
+    radii = analysis.hyperbolic._radii(np.array([8, 7, 6, 5, 4, 3, 2, 1]))
+    assert np.allclose(radii[:3], expected, atol=1e-4)
+
+
+def test_embedding_of_the_giant_component_alone():
+    graph = nx.disjoint_union(nx.karate_club_graph(), nx.path_graph(5))
+    whole = analysis.coalescent_embedding(nx.karate_club_graph())
+    part = analysis.coalescent_embedding(graph)
+    assert part.share == 34 / 39
+    assert np.isnan(part.theta[34:]).all()
+    assert np.array_equal(part.theta[:34], whole.theta)
+    equal = analysis.coalescent_embedding(nx.cycle_graph(8))
+    assert np.isfinite(equal.theta).all()
+    assert np.isnan(equal.radius).all()
+    assert "all degrees are equal" in equal.reason
+    for options, message in (
+        ({"pre_weighting": "RA9"}, "pre_weighting"),
+        ({"reduction": "PCA"}, "reduction"),
+        ({"angular_adjustment": "AE"}, "angular_adjustment"),
+        ({"dims": 3}, "dims"),
+    ):
+        with pytest.raises(NetsparseError, match=message):
+            analysis.coalescent_embedding(graph, **options)
+
+
+def test_the_iterative_eigenvectors_are_the_direct_ones(monkeypatch, oracle):
+    _, network = oracle
+    direct = analysis.coalescent_embedding(network, angular_adjustment=None).theta
+    monkeypatch.setattr(analysis.hyperbolic, "_DENSE", 10)
+    iterative = analysis.coalescent_embedding(as_network(network.adjacency), angular_adjustment=None).theta
+    assert np.allclose(pairwise(direct), pairwise(iterative), atol=1e-6)
+
+
+def test_power_law_against_zipf_and_igraph():
+    values = np.random.default_rng(0).zipf(2.5, 20_000)
+    fit = analysis.fit_power_law(values)
+    assert (fit.gamma, fit.x_min) == (2.5, 1)
+    import igraph
+
+    degrees = np.array(nx.barabasi_albert_graph(1500, 3, seed=1).degree)[:, 1]
+    mine, its = analysis.fit_power_law(degrees), igraph.power_law_fit(degrees.tolist(), p_precision=0.49)
+    assert mine.gamma == pytest.approx(its.alpha, abs=0.2)
+    assert analysis.fit_power_law([3, 3, 3]) is None
+    assert analysis.fit_power_law([0, 0]) is None
+
+
+def test_power_law_fit_equals_a_plain_search():
+    rng = np.random.default_rng(4)
+    for n in (40, 150):
+        values = rng.zipf(2.2, n)
+        values = values[values < 500]
+        best = None
+        for x_min in np.unique(values)[:-1]:
+            tail = values[values >= x_min]
+            norm = {
+                g: scipy.special.zeta(g) - sum(k**-g for k in range(1, x_min))
+                for g in np.round(np.arange(1.01, 10.005, 0.01), 2)
+            }
+            gamma = max(norm, key=lambda g: -g * np.log(tail).sum() - len(tail) * np.log(norm[g]))
+            x = np.arange(x_min, tail.max() + 1)
+            law = np.cumsum(x ** -float(gamma)) / norm[gamma]
+            data = np.searchsorted(np.sort(tail), x, side="right") / len(tail)
+            distance = np.abs(law - data).max()
+            if best is None or distance < best[0] - 1e-12:
+                best = (distance, gamma, x_min, len(tail))
+        fit = analysis.fit_power_law(values)
+        gamma = best[1] if len(values) >= 100 else best[1] * (best[3] - 1) / best[3] + 1 / best[3]
+        assert fit.gamma == pytest.approx(gamma)
+        assert fit.x_min == best[2]
+        assert fit.distance == pytest.approx(best[0], abs=1e-9)
+
+
+def test_power_law_p_tells_a_power_law_from_another():
+    rng = np.random.default_rng(0)
+
+    def network(degrees):
+        found = as_network(nx.empty_graph(len(degrees)))
+        found.degrees = np.asarray(degrees)
+        return found
+
+    assert analysis.power_law_p(network(rng.zipf(2.5, 800)), n_bootstraps=40) > 0.1
+    assert analysis.power_law_p(network(rng.poisson(30, 800)), n_bootstraps=40) < 0.6
+    draws = analysis.powerlaw._draw(analysis.PowerLawFit(2.5, 1, 0.0, 1), 50_000, np.random.default_rng(1))
+    assert draws.min() == 1
+    assert np.mean(draws == 1) == pytest.approx(1 / scipy.special.zeta(2.5), abs=0.01)
+
+
+def test_degrees_by_hand():
+    layer = LayerGraph.from_mask([[1, 1, 1, 1], [0, 0, 0, 0]], "fc", "input", "hidden")
+    assert analysis.mean_degree(layer) == 8 / 6
+    assert analysis.max_degree(layer) == 4
+    by_group = {
+        v.name: v.function(as_network(layer))
+        for n in ("mean_degree", "max_degree", "degree_gini")
+        for v in analysis.MEASURES[n]
+        if v.of == "group"
+    }
+    assert by_group["mean_degree"] == {"input": 2.0, "hidden": 1.0}
+    assert by_group["max_degree"] == {"input": 4.0, "hidden": 1.0}
+    assert by_group["degree_gini"] == {"input": 0.5, "hidden": 0.0}
+    degrees = np.array([1, 2, 5, 9])
+    plain = np.abs(degrees[:, None] - degrees[None]).sum() / (2 * 16 * degrees.mean())
+    assert analysis.degrees._gini(degrees) == pytest.approx(plain)
+
+
+def test_anp_counts_sources_and_last_targets(chain):
+    first = LayerGraph.from_mask([[1, 1, 0], [0, 0, 0]], "fc1", "input", "hidden")
+    second = LayerGraph.from_mask([[1, 0], [0, 0], [0, 0]], "fc2", "hidden", "output")
+    assert analysis.anp_rate(Snapshot([first, second])) == 3 / 7
+    for seed in range(5):
+        network = chain(seed, density=0.08)
+        sources = sum((layer.source_degrees > 0).sum() for layer in network)
+        last = (network.layers[-1].target_degrees > 0).sum()
+        assert analysis.anp_rate(network) == pytest.approx((sources + last) / network.n_neurons)
+
+
+def test_components_against_networkx(chain):
+    for seed in range(5):
+        network = chain(seed, density=0.06)
+        graph = nx.from_scipy_sparse_array(network.adjacency)
+        sizes = sorted(map(len, nx.connected_components(graph)))
+        assert analysis.n_components(network) == len(sizes)
+        assert analysis.giant_component(network) == sizes[-1] / len(graph)
+
+
+def plain_paths(network: Snapshot) -> list[tuple[int, ...]]:
+    """Enumerate every path from the first to the last group of a chain."""
+    paths = [(i,) for i in range(network.layers[0].n_source)]
+    for layer in network:
+        mask = layer.biadjacency.toarray()
+        paths = [(*path, j) for path in paths for j in range(layer.n_target) if mask[path[-1], j]]
+    return paths
+
+
+def test_credit_assigned_paths_equal_enumeration(chain):
+    for seed in range(6):
+        network = chain(seed, (5, 6, 5, 4), 0.35)
+        paths = plain_paths(network)
+        assert analysis.credit_assigned_paths(network) == len(paths)
+        assert analysis.log10_credit_assigned_paths(network) == pytest.approx(np.log10(len(paths)))
+        (by_neuron,) = (v for v in analysis.MEASURES["credit_assigned_paths"] if v.of == "node")
+        through = as_network(network).by_group(by_neuron.function(as_network(network)))
+        for place, group in enumerate(network.groups):
+            expected = [sum(path[place] == neuron for path in paths) for neuron in range(network.groups[group])]
+            assert through[group].tolist() == expected
+        degrees = as_network(network).by_group(as_network(network).degrees)
+        linked = np.concatenate([degrees[g][degrees[g] > 0] for g in ("group1", "group2")])
+        hubs = {(p, n) for p in (1, 2) for n in np.flatnonzero(degrees[f"group{p}"] > np.quantile(linked, 0.9))}
+        share = np.mean([any((p, path[p]) in hubs for p in (1, 2)) for path in paths])
+        assert analysis.hub_path_share(network) == pytest.approx(share)
+
+
+def test_credit_assigned_paths_beyond_float64():
+    layers = [LayerGraph.from_mask(np.ones((100, 100)), f"l{i}", f"g{i}", f"g{i + 1}") for i in range(199)]
+    deep = Snapshot(layers)
+    assert analysis.log10_credit_assigned_paths(deep) == pytest.approx(400.0)
+    assert "10^300" in analysis.credit_assigned_paths(deep).reason
+    assert analysis.hub_path_share(deep) == pytest.approx(0.0)
+    loop = [LayerGraph.from_mask(np.eye(2), "a", "x", "y"), LayerGraph.from_mask(np.eye(2), "b", "y", "x")]
+    assert "circle" in analysis.credit_assigned_paths(Snapshot(loop)).reason
+    dead = Snapshot([LayerGraph.from_mask(np.zeros((2, 2)))])
+    assert analysis.credit_assigned_paths(dead) == 0.0
+
+
+def test_credit_assigned_paths_with_a_skip_connection():
+    layers = [
+        LayerGraph.from_mask(np.ones((2, 3)), "a", "in", "mid"),
+        LayerGraph.from_mask(np.ones((3, 2)), "b", "mid", "out"),
+        LayerGraph.from_mask(np.ones((2, 2)), "skip", "in", "out"),
+    ]
+    for order in itertools.permutations(layers):
+        assert analysis.credit_assigned_paths(Snapshot(order)) == 2 * 3 * 2 + 4
+
+
+def test_path_length_against_networkx(chain):
+    for seed in range(4):
+        network = chain(seed, density=0.1)
+        graph = nx.from_scipy_sparse_array(network.adjacency)
+        lengths = [d for _, row in nx.all_pairs_shortest_path_length(graph) for d in row.values() if d]
+        assert analysis.characteristic_path_length(network) == pytest.approx(np.mean(lengths))
+
+
+def test_small_graphs_by_hand():
+    def graph(text):
+        return nx.Graph([(int(pair[0]), int(pair[1])) for pair in text.split()])
+
+    first = graph("12 13 14 15 16 17 23 45 67")
+    assert analysis.mean_degree(first) == pytest.approx(2.571, abs=1e-3)
+    assert analysis.characteristic_path_length(first) == pytest.approx(1.5714, abs=1e-4)
+    assert analysis.characteristic_path_length(graph("13 14 16 17 23 27 45 56")) == pytest.approx(1.9048, abs=1e-4)
+
+
+def test_communities_against_networkx_and_by_hand():
+    graph = nx.karate_club_graph()
+    labels = analysis.community(graph).astype(int)
+    parts = [set(np.flatnonzero(labels == c)) for c in range(labels.max() + 1)]
+    assert analysis.modularity(graph) == pytest.approx(nx.community.modularity(graph, parts, weight=None))
+    assert analysis.modularity(graph) == pytest.approx(0.4198, abs=1e-3)  # the best that is known
+    assert [len(p) for p in parts] == sorted((len(p) for p in parts), reverse=True)
+    assert analysis.n_communities(graph) == len(parts)
+    two = np.kron(np.eye(2), np.ones((3, 3)))
+    layer = LayerGraph.from_mask(two)
+    assert analysis.modularity(layer) == 0.5
+    assert analysis.largest_community(layer) == 0.5
+    assert analysis.community_group_overlap(layer) == pytest.approx(0.0)
+    assert np.isnan(analysis.community(LayerGraph.from_mask([[1, 0], [0, 0]]))).tolist() == [False, True, False, True]
+
+
+def test_leiden_leaves_the_random_state_of_others_alone(chain):
+    import random
+
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    analysis.modularity(chain(1))
+    assert random.random() == expected
+
+
+def test_meta_depth_of_a_network_is_the_sum_over_its_layers(chain):
+    network = chain(1, (20, 22, 21, 18), 0.15)
+    layers = [analysis.meta_depth(layer) for layer in network]
+    assert analysis.meta_depth(network) == sum(layers)
+    assert analysis.nominal_depth(network) == 3
+    radii = analysis.coalescent_embedding(network.layers[0]).radius
+    radii = radii[np.isfinite(radii)]
+    assert analysis.hierarchical_span(network.layers[0]) == radii.max() - radii.min()
+    counts, _ = np.histogram(radii, bins="fd")
+    assert layers[0] == np.count_nonzero(counts)
+    assert isinstance(analysis.meta_depth(LayerGraph.from_mask(np.ones((3, 3)))), Undefined)
+
+
+def test_k_core_against_networkx(chain):
+    graph = nx.from_scipy_sparse_array(chain(2).adjacency)
+    assert analysis.k_core_depth(chain(2)) == max(nx.core_number(graph).values())

@@ -1,0 +1,127 @@
+"""Every figure draws a run, a table, into given axes, and says so when there is nothing to draw."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import netsparse as ns
+from netsparse import NetsparseError, Run, Snapshot
+from netsparse.errors import NothingToDrawError
+from netsparse.figures import FIGURES, draw_figures
+from netsparse.figures.draw import render
+
+FROM_METRICS = ("accuracy", "overlap")
+
+
+def table_of(run: Run, name: str) -> pd.DataFrame:
+    return run.metrics if name in FROM_METRICS else run.measures
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_a_run_and_a_table(name, trained_run):
+    before = dict(mpl.rcParams)
+    for source in (trained_run, table_of(trained_run, name)):
+        figure = FIGURES[name](source)
+        assert isinstance(figure, Figure)
+        assert figure.axes
+        drawn = sum(len(ax.lines) + len(ax.collections) + len(ax.tables) + len(ax.images) for ax in figure.axes)
+        assert drawn > 0
+        titles = [ax.get_title() for ax in figure.axes]
+        assert all(titles)
+    assert dict(mpl.rcParams) == before
+    assert getattr(ns.figures, name) is FIGURES[name]
+    assert FIGURES[name].__doc__
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_into_given_axes(name, trained_run):
+    ax = Figure().add_subplot()
+    assert FIGURES[name](trained_run, ax) is ax.figure
+    assert len(ax.figure.axes) == 1
+    assert ax.get_title()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_says_what_is_missing(name, trained_run):
+    empty = table_of(trained_run, name).iloc[:0]
+    with pytest.raises(NothingToDrawError):
+        FIGURES[name](empty)
+    with pytest.raises(NetsparseError, match=r"no table of|drawn from"):
+        FIGURES[name](pd.DataFrame({"x": [1]}))
+    with pytest.raises(NetsparseError, match="drawn from"):
+        FIGURES[name]("run")
+
+
+@pytest.mark.parametrize("name", [n for n in FIGURES if n not in FROM_METRICS])
+def test_a_table_of_several_runs_is_refused(name, trained_run):
+    both = pd.concat([trained_run.measures, trained_run.measures.assign(run="other")])
+    with pytest.raises(NetsparseError, match="several runs"):
+        FIGURES[name](both)
+
+
+@pytest.mark.parametrize("file_format", ["png", "pdf", "svg"])
+def test_all_figures_of_a_run_are_equal_bytes_twice(trained_run, tmp_path, file_format):
+    written = []
+    for folder in ("a", "b"):
+        paths, left_out = draw_figures(trained_run, tmp_path / folder, [file_format])
+        assert left_out == {}
+        assert [path.name for path in paths] == [f"{name}.{file_format}" for name in FIGURES]
+        written.append({path.name: path.read_bytes() for path in paths})
+    assert written[0] == written[1]
+    if file_format == "svg":
+        assert b"<text" in written[0]["accuracy.svg"]
+
+
+def test_an_unknown_format_is_refused(trained_run, tmp_path):
+    for formats in (["gif"], []):
+        with pytest.raises(NetsparseError, match="choose from: png, pdf, svg"):
+            draw_figures(trained_run, tmp_path / "f", formats)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetsparseError, match="cannot make"):
+        draw_figures(trained_run, tmp_path / "file" / "f")
+
+
+def test_a_run_without_measures_leaves_those_figures_out_and_says_how_to_get_them(tmp_path, trained_run):
+    run = Run.create(tmp_path / "run")
+    run.write_metrics(trained_run.metrics)
+    paths, left_out = draw_figures(run)
+    assert [path.stem for path in paths] == ["accuracy", "overlap"]
+    assert all("netsparse measure" in reason for reason in left_out.values())
+
+
+def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
+    from netsparse.training import TrainConfig, train
+
+    run = Run.create(tmp_path / "dense")
+    train(TrainConfig.resolve({"method": "dense", "epochs": 1, "scale": 0.5, "batch_size": 256}), run)
+    run.write_measures(ns.measure(run))
+    paths, left_out = draw_figures(run)
+    assert set(left_out) == {"overlap"}
+    assert "never updated" in left_out["overlap"]
+    assert len(paths) == len(FIGURES) - 1
+
+
+def test_no_radius_at_all_leaves_the_disk_out():
+    table = ns.measure(Snapshot([ns.LayerGraph.from_mask(np.ones((3, 3)))], epoch=0))
+    with pytest.raises(NothingToDrawError, match="no layer has an embedding"):
+        ns.figures.hyperbolic_disk(table)
+    assert ns.figures.network_measures(table)
+
+
+def test_the_disk_of_one_layer_and_epoch(trained_run):
+    figure = ns.figures.hyperbolic_disk(trained_run, layer="sandwich2", epoch=0)
+    (ax,) = figure.axes
+    assert ax.get_title().startswith("sandwich2, epoch 0")
+    whole = ns.figures.hyperbolic_disk(trained_run, layer="", epoch=4)
+    assert whole.axes[0].get_title().startswith("whole network")
+    xy = np.concatenate([c.get_offsets() for c in ax.collections if len(c.get_offsets()) > 1])
+    assert np.hypot(*xy.T).max() <= 1.0 + 1e-9
+
+
+def test_names_that_matplotlib_would_read_as_mathematics(tmp_path):
+    layer = ns.LayerGraph.from_mask(np.random.default_rng(0).random((12, 12)) < 0.3, "a$b^{c", "x_1", "y$")
+    table = ns.measure(Snapshot([layer], epoch=0))
+    for name in ("anp_rate", "degree_distribution", "hyperbolic_disk", "network_measures"):
+        assert render(FIGURES[name](table), "png")

@@ -1,0 +1,285 @@
+"""The command line, as a user meets it: in a process of its own where that matters, else by its main function."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import scipy.sparse as sp
+import torch
+from torch.nn.utils import prune
+
+import netsparse as ns
+from netsparse.cli import main
+from netsparse.figures import FIGURES
+
+SMALL = ["--epochs", "3", "--batch-size", "64", "--scale", "2", "--sparsity", "0.9"]
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
+    code, out, err = cli("train", *SMALL)
+    assert (code, err) == (0, "")
+    run = ns.Run(tmp_path / "runs" / "digits-cht-001")
+    assert out.count("epoch ") >= 3
+    assert "Test accuracy" in out
+    assert "runs/digits-cht-001/figures" in out
+    assert "Next           netsparse measure runs/digits-cht-001 --epochs 0,3" in out
+    assert run.epochs == [0, 1, 2, 3]
+    assert {path.stem for path in run.figures_path.iterdir()} == set(FIGURES)
+    for name in ("config.toml", "environment.json", "metrics.parquet", "checkpoint.safetensors", "log.txt"):
+        assert (run.path / name).stat().st_size > 0
+    table = run.measures
+    assert set(table["epoch"]) == {0, 1, 2, 3}
+    assert not table.duplicated(["epoch", "scope", "layer", "measure", "group", "node"]).any()
+    modularity = table[table["measure"] == "modularity"]
+    assert set(modularity["epoch"]) == {0, 3}
+    assert len(table[table["measure"] == "area_across_epochs"]) == 1
+    code, out, _ = cli("train", *SMALL, "--method", "set", "--seed", "4")
+    assert (tmp_path / "runs" / "digits-set-001").is_dir()
+
+
+def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, tmp_path):
+    assert cli("train", *SMALL, "--no-early-stop", "--zeta", "0.2", "--out", "a")[0] == 0
+    assert cli("train", "--config", "a/config.toml", "--out", "b")[0] == 0
+    for epoch in range(4):
+        file = f"snapshots/epoch-{epoch:04d}.safetensors"
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    assert ns.Run("b").config["early_stop"] is False
+    assert cli("train", "--config", "a/config.toml", "--epochs", "1", "--out", "c")[0] == 0
+    assert ns.Run("c").epochs == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "minst"], "did you mean 'mnist'"),
+        (["--method", "magic"], "unknown method"),
+        (["--sparsity", "1.5"], "sparsity must be"),
+        (["--epochs", "many"], "Invalid value"),
+        (["--early-stop", "0.9", "--no-early-stop"], "exclude each other"),
+        (["--config", "missing.toml"], "cannot be read"),
+        (["--dataset", "mnist", "--data-dir", "missing"], "no such folder"),
+        (["--method", "dense", "--sparsity", "0.5"], "'dense' has sparsity 0"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_bad_options_of_train_leave_nothing_behind(cli, tmp_path, arguments, message):
+    code, _out, err = cli("train", *arguments)
+    assert code == 2
+    assert message in err.replace("\n", " ")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_never_writes_over_something(cli, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("two years")
+    code, _, err = cli("train", *SMALL, "--out", "mine")
+    assert code == 2
+    assert "not empty" in err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def external_masks(folder):
+    rng = np.random.default_rng(0)
+    sp.save_npz(folder / "random.npz", sp.random_array((40, 30), density=0.1, rng=rng))
+    scipy.io.mmwrite(folder / "market.mtx", sp.random_array((25, 35), density=0.1, rng=rng))
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.ReLU(), torch.nn.Linear(30, 10))
+    prune.random_unstructured(model[0], "weight", amount=0.9)
+    prune.random_unstructured(model[2], "weight", amount=0.8)
+    torch.save(model.state_dict(), folder / "pruned.pt")
+    return ["random.npz", "market.mtx", "pruned.pt"]
+
+
+def test_measure_gives_the_values_of_the_python_api(cli, tmp_path):
+    for name in external_masks(tmp_path):
+        code, out, err = cli("measure", name, "--out", "table.parquet")
+        assert code == 0
+        assert "modularity" in out
+        assert "LayerGraph" in err  # what was read is told
+        table = pd.read_parquet(tmp_path / "table.parquet")
+        expected = ns.measure(ns.load(tmp_path / name)).assign(run=name)
+        pd.testing.assert_frame_equal(table, expected)
+
+
+def test_measure_writes_csv_and_json_and_takes_several_paths(cli, tmp_path):
+    names = external_masks(tmp_path)
+    code, _, _ = cli("measure", *names, "--measures", "n_links,density", "--out", "t.csv")
+    assert code == 0
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert set(table["run"]) == set(names)
+    assert set(table["measure"]) == {"n_links", "density"}
+    assert cli("measure", names[0], "--measures", "n_links", "--out", "t.json")[0] == 0
+    rows = json.loads((tmp_path / "t.json").read_text())
+    assert {row["measure"]: row["value"] for row in rows} == {"n_links": 120}
+
+
+def test_measure_a_run(cli, trained_run):
+    code, out, _ = cli("measure", trained_run.path, "--measures", "fast")
+    assert code == 0
+    assert "epoch 0" in out
+    assert "epoch 4" in out
+    assert "5 epochs were measured" in out
+    code, out, _ = cli("measure", trained_run.path, "--epochs", "0,2", "--measures", "n_links")
+    assert code == 0
+    assert "epoch 2" in out
+
+
+def bad_masks(folder) -> dict[str, str]:
+    (folder / "text.npz").write_text("just words")
+    with (folder / "objects.pkl").open("wb") as file:
+        pickle.dump({"weight": [1, 2]}, file)
+    (folder / "empty.npz").write_bytes(b"")
+    np.save(folder / "nan.npy", np.array([[np.nan, 0.0]]))
+    torch.save({"fc.weight": torch.full((3, 3), float("nan"))}, folder / "nan.pt")
+    np.save(folder / "three.npy", np.zeros((2, 2, 2)))
+    torch.save({"conv.weight": torch.zeros(2, 2, 2)}, folder / "three.pt")
+    return {
+        "text.npz": "not a mask file",
+        "objects.pkl": "pickle",
+        "empty.npz": "empty",
+        "nan.npy": "NaN",
+        "nan.pt": "NaN",
+        "three.npy": "3 dimensions",
+        "three.pt": "no two-dimensional",
+        "missing.npz": "no such file",
+    }
+
+
+def test_measure_refuses_what_is_no_mask(cli, tmp_path):
+    for name, message in bad_masks(tmp_path).items():
+        code, out, err = cli("measure", name, "--out", "t.csv")
+        assert (code, out) == (2, ""), name
+        assert message in err
+        assert name in err
+        assert err.count("\n") <= 2
+        assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["m.npy", "--measures", "modularitty"], "did you mean 'modularity'"),
+        (["m.npy", "--out", "t.xlsx"], "end the name"),
+        (["m.npy", "--out", "nowhere/t.csv"], "no such folder"),
+        (["m.npy", "--epochs", "1"], "not a run directory"),
+        (["m.npy", "--epochs", "first"], "whole numbers"),
+        (["m.npy", "--measures", ","], "no measure is named"),
+    ],
+)
+def test_bad_options_of_measure(cli, tmp_path, arguments, message):
+    np.save(tmp_path / "m.npy", np.eye(3))
+    code, _, err = cli("measure", *arguments)
+    assert code == 2
+    assert message in err
+
+
+def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
+    code, out, _ = cli("figures", trained_run.path, "--out", "drawn", "--format", "png,svg")
+    assert code == 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        f"{n}.{f}" for n in FIGURES for f in ("png", "svg")
+    }
+    assert len(out.splitlines()) == 2 * len(FIGURES)
+    assert cli("figures", trained_run.path, "--format", "bmp")[0] == 2
+    code, _, err = cli("figures", tmp_path)
+    assert code == 2
+    assert "not a run directory" in err
+    empty = ns.Run.create(tmp_path / "empty")
+    code, _, err = cli("figures", empty.path)
+    assert code == 2
+    assert "error" in err
+
+
+@pytest.mark.parametrize("kind", ["measures", "methods", "topologies", "datasets", "figures"])
+def test_list_tells_what_there_is_with_a_line_each(cli, kind):
+    from netsparse.cli import _registry
+
+    code, out, _ = cli("list", kind)
+    assert code == 0
+    lines = out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(_registry(kind))
+    assert all(len(line.split()) > 2 for line in lines)
+    assert cli("list", "nothing")[0] == 2
+
+
+def test_debug_shows_the_traceback_wherever_it_stands():
+    for arguments in (["--debug", "measure", "missing.npz"], ["measure", "missing.npz", "--debug"]):
+        done = subprocess.run([sys.executable, "-m", "netsparse", *arguments], capture_output=True, text=True)
+        assert done.returncode != 0
+        assert "Traceback" in done.stderr
+    done = subprocess.run([sys.executable, "-m", "netsparse", "measure", "missing.npz"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_that_should_not_happen_is_told_without_a_traceback(cli, monkeypatch, tmp_path):
+    np.save(tmp_path / "m.npy", np.eye(3))
+    monkeypatch.setattr("netsparse.masks.load", lambda _: 1 / 0)
+    code, _, err = cli("measure", "m.npy")
+    assert code == 1
+    assert "ZeroDivisionError" in err
+    assert "--debug" in err
+
+
+def test_interruption_is_told(cli, monkeypatch, tmp_path):
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    np.save(tmp_path / "m.npy", np.eye(3))
+    monkeypatch.setattr("netsparse.masks.load", interrupt)
+    code, _, err = cli("measure", "m.npy")
+    assert code == 130
+    assert "interrupted" in err
+
+
+def test_no_command_shows_the_help(cli):
+    code, out, err = cli()
+    assert "Usage" in out + err
+    assert "train" in out + err
+    assert code in (0, 2)
+    code, _, err = cli("train", "--epochs", "many")
+    assert err.splitlines()[1:] == ["Try 'netsparse train --help'."]
+
+
+def test_version_and_help(cli):
+    code, out, _ = cli("--version")
+    assert (code, out.strip()) == (0, f"netsparse {ns.__version__}")
+    code, out, _ = cli("train", "--help")
+    assert code == 0
+    for option in (
+        "--dataset",
+        "--data-dir",
+        "--method",
+        "--sparsity",
+        "--scale",
+        "--epochs",
+        "--batch-size",
+        "--lr",
+        "--zeta",
+    ):
+        assert option in out
+    assert not os.environ.get("NETSPARSE_DEBUG")

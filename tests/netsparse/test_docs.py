@@ -1,0 +1,34 @@
+"""Every Python block of the README and the docs runs, and every command of the README is one that the program knows."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    (page.name, block)
+    for page in PAGES
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page}-{i}" for i, (page, _) in enumerate(BLOCKS)])
+def test_python_blocks_run(page, block, trained_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained_run.path)
+    exec(compile(block.replace("epoch-0007", "epoch-0004"), page, "exec"), {})
+
+
+def test_the_readmes_commands_are_known():
+    text = (ROOT / "README.md").read_text("utf-8")
+    commands = re.findall(r"^    netsparse (\w+)(.*)$", text, re.M)
+    assert len(commands) >= 4
+    for command, rest in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", "netsparse", command, "--help"], capture_output=True, text=True, check=True
+        )
+        for option in re.findall(r"--[\w-]+", rest):
+            assert option in done.stdout

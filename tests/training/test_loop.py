@@ -1,0 +1,149 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from netsparse import NetsparseError, Run
+from netsparse.training import METHODS, TrainConfig, load_dataset, train
+from netsparse.training.checkpoint import load_checkpoint
+from netsparse.training.loop import _evaluate, _on_device, _start, _train_epoch, choose_device
+
+
+def config(**options):
+    return TrainConfig.resolve(
+        {"epochs": 2, "batch_size": 64, "scale": 1.0, "sparsity": 0.0 if options.get("method") == "dense" else 0.85}
+        | options
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_and_keeps_its_links(method, tmp_path):
+    run = Run.create(tmp_path / method)
+    result = train(config(method=method, epochs=3), run)
+    assert run.epochs == [0, 1, 2, 3]
+    assert result.final_test_accuracy > 0.15
+    counts = {tuple(layer.n_links for layer in snapshot) for snapshot in run.snapshots()}
+    assert len(counts) == 1
+    metrics = run.metrics
+    assert list(metrics.columns) == ["epoch", "layer", "metric", "value"]
+    assert not metrics.duplicated(["epoch", "layer", "metric"]).any()
+    whole = set(metrics.loc[metrics["layer"] == "", "metric"])
+    assert {"train_loss", "validation_accuracy", "test_accuracy", "learning_rate", "training_seconds"} <= whole
+    accuracy = metrics.loc[metrics["metric"].str.endswith("accuracy"), "value"]
+    assert accuracy.between(0, 1).all()
+    updated = metrics.loc[metrics["metric"] == "overlap", "epoch"].unique().tolist()
+    assert updated == ([1, 2] if METHODS[method].evolves else [])
+
+
+def test_the_run_directory_tells_everything(trained_run):
+    stored = trained_run.config
+    assert stored["dataset"] == "digits"
+    assert stored["device"] == "cpu"
+    assert TrainConfig.resolve(stored).as_dict() == stored
+    environment = json.loads((trained_run.path / "environment.json").read_text())
+    assert environment["seed"] == 0
+    assert environment["versions"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert trained_run.log_path.read_text().count("epoch") >= 4
+    assert sorted(p.name for p in trained_run.snapshots_path.iterdir()) == [
+        f"epoch-{e:04d}.safetensors" for e in range(5)
+    ]
+
+
+def test_anp_never_rises_and_the_metrics_agree_with_the_snapshots(trained_run):
+    metrics = trained_run.metrics
+    anp = metrics[metrics["metric"] == "anp_rate"].set_index("epoch")["value"]
+    assert (anp.diff().dropna() <= 0).all()
+    for snapshot in trained_run.snapshots():
+        if snapshot.epoch:
+            share = np.mean(np.concatenate(list(snapshot.active_neurons().values())))
+            assert share == anp[snapshot.epoch]
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5]), (9, [0, 5])])
+def test_snapshot_every(every, kept, tmp_path):
+    run = Run.create(tmp_path / "run")
+    train(config(epochs=5, snapshot_every=every), run)
+    assert run.epochs == kept
+
+
+def test_same_seed_same_bytes_whatever_the_threads(tmp_path):
+    program = (
+        "import sys; from netsparse import Run; from netsparse.training import *;"
+        "train(TrainConfig.resolve({'epochs': 3, 'scale': 2.0}), Run.create(sys.argv[1]))"
+    )
+    runs = []
+    for threads in ("1", "2"):
+        run = tmp_path / threads
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+        import os
+
+        subprocess.run(
+            [sys.executable, "-c", program, str(run)], check=True, env={**os.environ, **dict.fromkeys(names, threads)}
+        )
+        runs.append(run)
+    files = [*(f"snapshots/epoch-{e:04d}.safetensors" for e in range(4)), "checkpoint.safetensors", "config.toml"]
+    for file in files:
+        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes(), file
+
+
+def test_another_seed_is_another_run(tmp_path):
+    snapshots = []
+    for seed in (0, 1):
+        run = Run.create(tmp_path / str(seed))
+        train(config(seed=seed), run)
+        snapshots.append(run.snapshot(-1))
+    assert snapshots[0] != snapshots[1]
+
+
+def test_a_checkpoint_goes_on_where_the_run_was(tmp_path):
+    """Two epochs, checkpoint, one more: the same weights as three epochs in one go."""
+    run = Run.create(tmp_path / "run")
+    made = config(epochs=3, method="set")
+    data, device = load_dataset("digits"), torch.device("cpu")
+    x, y = _on_device(data.train, data, device)
+    torch.set_num_threads(1)
+    straight, resumed = _start(made, data, device), _start(made, data, device)
+    from netsparse.training.checkpoint import save_checkpoint
+
+    for epoch in (1, 2, 3):
+        _train_epoch(straight, x, y, 64)
+        straight.topology.step()
+        if epoch == 2:
+            save_checkpoint(run.checkpoint_path, straight, epoch)
+    _train_epoch(resumed, x, y, 64)  # a state of its own, to be replaced
+    assert load_checkpoint(run.checkpoint_path, resumed) == 2
+    _train_epoch(resumed, x, y, 64)
+    resumed.topology.step()
+    assert straight.topology.snapshot() == resumed.topology.snapshot()
+    assert _evaluate(straight.model, x, y) == _evaluate(resumed.model, x, y)
+    with pytest.raises(NetsparseError, match="another network"):
+        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device))
+    run.checkpoint_path.write_bytes(b"nothing")
+    with pytest.raises(NetsparseError, match="not a readable"):
+        load_checkpoint(run.checkpoint_path, resumed)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
+    run = Run.create(tmp_path / "run")
+    with pytest.raises(NetsparseError, match="smaller --lr"):
+        train(config(lr=1e30), run)
+    assert run.epochs[0] == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_without_a_device_is_refused():
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(NetsparseError, match="no CUDA device"):
+        choose_device("cuda")
+
+
+def test_the_learning_rate_falls_to_a_hundredth_over_nine_tenths(tmp_path):
+    run = Run.create(tmp_path / "run")
+    train(config(epochs=10, method="static"), run)
+    rates = run.metrics.query("metric == 'learning_rate'")["value"].to_numpy()
+    assert rates[0] == pytest.approx(0.025)
+    assert rates[-1] == pytest.approx(0.00025)
+    assert np.allclose(np.diff(rates[:10]), (0.00025 - 0.025) / 9)

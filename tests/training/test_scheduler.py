@@ -1,0 +1,259 @@
+import copy
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from netsparse import NetsparseError, Snapshot
+from netsparse.training import METHODS, MLP, SparseLinear, TopologyScheduler
+from netsparse.training.chains import chain_groups
+
+DATA = np.random.default_rng(0).random((60, 12)).astype(np.float32)
+LABELS = torch.from_numpy((DATA[:, 0] * 3).astype(np.int64))
+
+
+def make(method="cht", optimizer="sgd", plain=False, seed=0, **options):
+    torch.manual_seed(seed)
+    if plain:
+        model = nn.Sequential(
+            nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 14), nn.ReLU(), nn.Linear(14, 3)
+        )
+    else:
+        model = MLP(12, 3, width=16, sparsity=0.0 if method == "dense" else 0.7, seed=seed)
+    optimizers = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3),
+        "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+        "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+        "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
+    }
+    made = optimizers[optimizer](model.parameters())
+    sparsity = 0.0 if method == "dense" else 0.7
+    topology = TopologyScheduler(model, made, method, sparsity, data=DATA, seed=seed, **options)
+    return model, made, topology
+
+
+def steps(model, optimizer, topology, n, per_update=5):
+    for i in range(n):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.from_numpy(DATA)), LABELS).backward()
+        optimizer.step()
+        if (i + 1) % per_update == 0:
+            topology.step()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw"])
+@pytest.mark.parametrize("plain", [False, True], ids=["SparseLinear", "nn.Linear"])
+def test_every_method_keeps_counts_and_leaves_nothing_off_the_links(method, optimizer, plain):
+    model, made, topology = make(method, optimizer, plain)
+    before = [layer.graph.n_links for layer in topology.layers]
+    assert len(topology.layers) == 3
+    steps(model, made, topology, 23)
+    for layer, n_links in zip(topology.layers, before, strict=True):
+        mask = layer.module.weight_mask > 0
+        assert layer.graph.n_links == n_links == int(mask.sum())
+        assert torch.all(layer.weight[~mask] == 0)
+        for state in made.state[layer.weight].values():
+            if torch.is_tensor(state) and state.shape == layer.weight.shape:
+                assert torch.all(state[~mask] == 0)
+    assert topology.n_steps == 4
+    assert bool(topology.last_update) == (METHODS[method].evolves and not topology.frozen)
+
+
+def test_new_links_start_from_nothing_and_regrown_ones_keep_weight_and_state():
+    model, made, topology = make("cht")
+    steps(model, made, topology, 4)
+    layers = topology.layers
+    before = [(layer.module.weight_mask > 0, layer.weight.detach().clone()) for layer in layers]
+    momentum = [made.state[layer.weight]["momentum_buffer"].clone() for layer in layers]
+    topology.step()
+    n_new = 0
+    for layer, (mask, weight), buffer in zip(layers, before, momentum, strict=True):
+        now = layer.module.weight_mask > 0
+        new = now & ~mask
+        n_new += int(new.sum())
+        state = made.state[layer.weight]["momentum_buffer"]
+        assert torch.all(layer.weight[new] == 0)
+        assert torch.all(state[new] == 0)
+        assert torch.equal(layer.weight[now & mask], weight[now & mask])
+        assert torch.equal(state[now & mask], buffer[now & mask])
+        assert torch.all(layer.weight[mask & ~now] == 0)
+        assert torch.all(layer.weight.grad[~now] == 0)
+    assert n_new > 0
+
+
+def test_the_start_topology_is_the_methods_own():
+    for method, links in (("cht", None), ("esml", None), ("dense", 16 * 12)):
+        _, _, topology = make(method)
+        first = topology.layers[0].graph
+        assert first.n_links == (links or round(0.3 * 12 * 16))
+    _, _, cht = make("cht", start_weights="kaiming")
+    assert cht.method.start_weights == "kaiming"
+
+
+def test_updates_come_every_update_interval_steps():
+    model, made, topology = make("set", update_interval=3)
+    updated = []
+    for _ in range(7):
+        steps(model, made, topology, 1, per_update=1)
+        updated.append(bool(topology.last_update))
+    assert updated == [False, False, True, False, False, True, False]
+
+
+def test_early_stop_freezes_a_layer_at_its_overlap():
+    model, made, topology = make("cht", early_stop=0.01)
+    steps(model, made, topology, 10)
+    assert topology.frozen
+    graphs = topology.snapshot().layers
+    steps(model, made, topology, 10)
+    assert topology.last_update == {}
+    assert all(a.link_keys.tolist() == b.link_keys.tolist() for a, b in zip(graphs, topology.snapshot(), strict=True))
+    never = make("cht", early_stop=None)
+    steps(*never, 40)
+    assert not never[2].frozen
+
+
+def test_state_dict_round_trip_goes_on_bit_for_bit():
+    model, made, topology = make("cht", "adam")
+    steps(model, made, topology, 10)
+    buffer = io.BytesIO()
+    torch.save([model.state_dict(), made.state_dict(), topology.state_dict()], buffer)
+    buffer.seek(0)
+    states = torch.load(buffer, weights_only=True)
+    other = make("cht", "adam", seed=5)
+    for part, state in zip(other, states, strict=True):
+        part.load_state_dict(state)
+    for run in ((model, made, topology), other):
+        steps(*run, 15)
+    assert topology.snapshot() == other[2].snapshot()
+    with pytest.raises(NetsparseError, match="method 'cht'"):
+        make("set")[2].load_state_dict(states[2])
+    small = MLP(12, 3, width=9)
+    with pytest.raises(NetsparseError, match="other layers"):
+        TopologyScheduler(small, torch.optim.SGD(small.parameters(), lr=0.1), data=DATA).load_state_dict(states[2])
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not():
+    runs = [make("cht", seed=seed) for seed in (1, 1, 2)]
+    for run in runs:
+        steps(*run, 12)
+    assert runs[0][2].snapshot() == runs[1][2].snapshot()
+    assert runs[0][2].snapshot() != runs[2][2].snapshot()
+
+
+def test_keep_leaves_links_and_weights_as_they_are():
+    model = MLP(12, 3, width=16, sparsity=0.6)
+    expected = Snapshot.from_model(model)
+    topology = TopologyScheduler(
+        model, torch.optim.SGD(model.parameters(), lr=0.1), "cht", topology="keep", start_weights="keep"
+    )
+    assert topology.snapshot() == expected
+
+
+def test_without_data_cht_says_that_it_starts_from_erdos_renyi():
+    model = MLP(12, 3, width=16)
+    with pytest.warns(UserWarning, match="no data were given"):
+        topology = TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    assert topology.method.topology == "erdos_renyi"
+
+
+def test_layers_are_chosen_by_name_pattern():
+    model = nn.ModuleDict({"a": nn.Linear(4, 4), "b1": nn.Linear(4, 4), "b2": nn.Linear(4, 4)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    topology = TopologyScheduler(model, optimizer, "static", 0.5, layers=["b*"])
+    assert [layer.name for layer in topology.layers] == ["b1", "b2"]
+    assert torch.count_nonzero(model["a"].weight) == 16
+    assert torch.count_nonzero(model["b1"].weight) == 8
+
+
+def test_attaching_twice_is_refused_until_detached():
+    model, made, topology = make("set", plain=True)
+    with pytest.raises(NetsparseError, match="has a TopologyScheduler already"):
+        TopologyScheduler(model, made, "set")
+    topology.detach()
+    again = TopologyScheduler(model, made, "set", 0.5, layers=["0", "2"])
+    steps(model, made, again, 3)
+    assert again.layers[0].graph.n_links == 96
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "chtt"}, "did you mean 'cht'"),
+        ({"sparsity": 1.5}, "sparsity must lie"),
+        ({"zeta": -0.1}, "zeta must lie"),
+        ({"update_interval": 0}, "update_interval"),
+        ({"layers": ["nothing"]}, "no linear layer is named"),
+        ({"removal": "worst"}, "unknown removal rule"),
+        ({"regrowth": "best"}, "unknown regrowth rule"),
+        ({"topology": "ring"}, "unknown topology"),
+        ({"start_weights": "ones"}, "unknown start weights"),
+        ({"fill": "all"}, "fill must be"),
+        ({"early_stop": 1.5}, "early_stop"),
+        ({"zetta": 0.2}, "unknown part 'zetta'"),
+        ({"name": "mine"}, "unknown part 'name'"),
+    ],
+)
+def test_bad_options_are_refused_before_the_model_is_touched(options, message):
+    model = MLP(12, 3, width=16, sparsity=0.6)
+    expected = Snapshot.from_model(model)
+    with pytest.raises(NetsparseError, match=message):
+        TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1), **{"data": DATA, **options})
+    assert Snapshot.from_model(model) == expected
+
+
+def test_models_that_cannot_be_scheduled():
+    lone = nn.Linear(3, 3)
+    with pytest.raises(NetsparseError, match="name the layers"):
+        TopologyScheduler(nn.Sequential(lone), torch.optim.SGD(lone.parameters(), lr=0.1), "set")
+    model = MLP(12, 3, width=16)
+    with pytest.raises(NetsparseError, match="not among the optimizer"):
+        TopologyScheduler(model, torch.optim.SGD(model.output.parameters(), lr=0.1), "set")
+    tied = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+    tied[1].weight = tied[0].weight
+    with pytest.raises(NetsparseError, match="share one weight"):
+        TopologyScheduler(tied, torch.optim.SGD(tied.parameters(), lr=0.1), "set", layers=["*"])
+
+
+def test_chains_are_followed_only_where_neurons_stay_themselves():
+    model = nn.Sequential(
+        nn.Linear(4, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 4), nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 2)
+    )
+    groups = chain_groups(model, ["0", "3", "5", "6"])
+    assert groups["0"][1] == groups["3"][0]
+    assert groups["3"][1] != groups["5"][0]
+    assert groups["5"][1] == groups["6"][0]
+    assert chain_groups(model, ["0", "5"])["5"] == ("5.source", "5.target")
+    nested = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), nn.Linear(4, 4))
+    joined = chain_groups(nested, ["0.0", "0.2", "1"])
+    assert joined["0.0"][1] == joined["0.2"][0]
+    assert joined["0.2"][1] != joined["1"][0]
+
+
+def test_sparse_linear_has_the_manners_of_a_module():
+    layer = SparseLinear(20, 10, 0.8)
+    x = torch.randn(4, 20)
+    expected = x @ (layer.weight * layer.weight_mask).T
+    assert torch.allclose(layer(x), expected, atol=1e-6)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(twin(x), layer(x))
+    other = SparseLinear(20, 10, 0.8, seed=3)
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(x), layer(x))
+    assert layer.double()(x.double()).dtype == torch.float64
+    assert "links=40, sparsity=0.8000" in repr(layer)
+    assert SparseLinear(3, 3, bias=False).bias is None
+    with pytest.raises(NetsparseError, match="sparsity"):
+        SparseLinear(3, 3, sparsity=2)
+    with pytest.raises(NetsparseError, match="width"):
+        MLP(3, 3, width=0)
+
+
+def test_gradients_of_missing_links_are_zero():
+    layer = SparseLinear(20, 10, 0.8)
+    layer(torch.randn(4, 20)).square().sum().backward()
+    assert torch.all(layer.weight.grad[layer.weight_mask == 0] == 0)
+    assert torch.any(layer.weight.grad != 0)

@@ -1,0 +1,118 @@
+"""The topology update: exact counts, weights that follow their links, ANP that never rises."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsparse import LayerGraph, Snapshot
+from netsparse.training.methods import METHODS
+from netsparse.training.update import update_topology
+
+EVOLVING = [name for name, method in METHODS.items() if method.evolves]
+
+
+def active(network) -> int:
+    return sum(int(group.sum()) for group in Snapshot(network).active_neurons().values())
+
+
+def evolve(layers, method, zeta=0.3, seed=0, frozen=()):
+    return update_topology(layers, METHODS[method], zeta, np.random.default_rng(seed), frozen)
+
+
+@pytest.mark.parametrize("method", EVOLVING)
+@pytest.mark.parametrize("density", [0.05, 0.15, 0.4, 0.9])
+def test_link_counts_are_exact_and_weights_follow_their_links(method, density, chain):
+    for seed in range(8):
+        network = chain(seed, (12, 14, 13, 10), density)
+        updates = evolve(network.layers, method, seed=seed)
+        for layer in network:
+            update = updates[layer.name]
+            assert update.links_removed == round(0.3 * layer.n_links)
+            assert update.links_regrown + update.links_missing == update.links_removed + update.links_percolated
+            assert update.graph.n_links == layer.n_links - update.links_missing
+            before = dict(zip(layer.link_keys.tolist(), layer.weights.tolist(), strict=True))
+            after = dict(zip(update.graph.link_keys.tolist(), update.graph.weights.tolist(), strict=True))
+            assert all(weight == before.get(key, 0.0) for key, weight in after.items())
+            gone = len(before.keys() - after.keys())
+            again = update.links_removed + update.links_percolated - gone
+            if update.links_regrown:
+                assert update.overlap == pytest.approx(again / update.links_regrown)
+            # links are missing only where the pairs of active neurons are all linked
+            degrees = update.graph.source_degrees, update.graph.target_degrees
+            room = np.prod([np.count_nonzero(side) for side in degrees])
+            assert update.links_missing == 0 or update.graph.n_links == room
+            if density >= 0.4:
+                assert update.links_missing == 0
+
+
+def test_the_smallest_weights_go():
+    weights = np.full((4, 5), 9.0)
+    weights[np.arange(4), np.arange(4)] = [1.0, -2.0, 3.0, -4.0]
+    layer = LayerGraph.from_weight(weights, "fc")
+    update = evolve([layer], "esml", zeta=0.2)["fc"]
+    # the layer is full: the four removed links are the only candidates and come back with their weights
+    assert (update.links_removed, update.overlap) == (4, 1.0)
+    assert update.graph == layer
+    other = np.where(np.eye(4, 5, 1) > 0, 0.0, weights)  # four other pairs are free and score as well
+    left = evolve([LayerGraph.from_weight(other, "fc")], "esml", zeta=0.25)["fc"]
+    assert left.links_removed == 4
+    assert set(np.abs(left.graph.weights)) <= {0.0, 1.0, 2.0, 3.0, 4.0, 9.0}
+
+
+def test_a_neuron_that_lost_all_links_stays_away_and_the_missing_links_are_told():
+    weights = np.full((4, 5), 9.0)
+    weights[0] = 1.0  # all links of target neuron 0
+    update = evolve([LayerGraph.from_weight(weights, "fc")], "esml", zeta=0.25)["fc"]
+    assert (update.links_regrown, update.links_missing, update.graph.n_links) == (0, 5, 15)
+    assert update.graph.target_degrees[0] == 0
+    assert np.isnan(update.overlap)
+
+
+@pytest.mark.parametrize("method", ["cht", "esml"])
+def test_anp_never_rises(method, chain):
+    for seed in range(6):
+        layers = list(chain(seed, (20, 22, 21, 18), 0.12).layers)
+        rng, alive = np.random.default_rng(seed), active(layers)
+        for _ in range(12):
+            updates = evolve(layers, method, seed=int(rng.integers(1 << 30)))
+            layers = [
+                replace(updates[layer.name].graph, weights=rng.standard_normal(updates[layer.name].graph.n_links))
+                for layer in layers
+            ]
+            assert active(layers) <= alive
+            alive = active(layers)
+
+
+@given(st.integers(0, 10_000), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.sampled_from(EVOLVING))
+@settings(max_examples=60, deadline=None)
+def test_counts_hold_on_any_chain_with_ties(seed, density, zeta, method):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 8, size=4)
+    layers = []
+    for i, (n, m) in enumerate(itertools.pairwise(sizes)):
+        graph = LayerGraph.from_mask(rng.random((n, m)) < density, f"l{i}", f"g{i}", f"g{i + 1}")
+        layers.append(replace(graph, weights=rng.integers(-1, 2, graph.n_links).astype(float)))
+    for layer, update in zip(layers, evolve(layers, method, zeta, seed).values(), strict=True):
+        assert update.graph.n_links == layer.n_links - update.links_missing <= layer.n_links
+        assert update.links_missing >= 0
+
+
+def test_frozen_layers_stay(chain):
+    network = chain(0)
+    updates = evolve(network.layers, "cht", frozen={"layer1"})
+    assert set(updates) == {"layer0", "layer2"}
+
+
+def test_equal_seeds_give_equal_updates(chain):
+    network = chain(4, density=0.15)
+    first, again = (evolve(network.layers, "cht", seed=9) for _ in range(2))
+    assert all(first[name].graph == again[name].graph for name in first)
+
+
+def test_a_method_that_does_not_evolve_is_refused(chain):
+    with pytest.raises(ValueError, match="does not evolve"):
+        evolve(chain(0).layers, "static")
