@@ -4,7 +4,7 @@
 symmetric SciPy or NumPy adjacency.
 """
 
-from netsparse.analysis.area_across_epochs import area_across_epochs
+from netsparse.analysis.aae import aae
 from netsparse.analysis.communities import (
     community,
     community_group_overlap,
@@ -51,11 +51,11 @@ __all__ = [
     "Network",
     "PowerLawFit",
     "Undefined",
+    "aae",
     "angular_separability",
     "angular_separability_index",
     "angular_separability_p",
     "anp_rate",
-    "area_across_epochs",
     "as_network",
     "characteristic_path_length",
     "coalescent_embedding",

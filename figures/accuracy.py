@@ -27,6 +27,13 @@ def accuracy(source: Source, ax: Axes | None = None) -> Figure:
     ------
     NothingToDrawError
         If no accuracy was recorded.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> metrics = pd.DataFrame({"epoch": [1, 2], "layer": "", "metric": "test_accuracy", "value": [0.5, 0.9]})
+    >>> print(accuracy(metrics))
+    Figure(...x...)
     """
     metrics = metrics_of(source)
     curves = metrics[metrics["metric"].isin(["test_accuracy", "validation_accuracy"])].pivot_table(

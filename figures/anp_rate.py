@@ -27,6 +27,15 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
     ------
     NothingToDrawError
         If no ANP rate was measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsparse as ns
+    >>> mask = np.random.default_rng(0).random((20, 15)) < 0.2
+    >>> table = ns.measure(ns.Snapshot([ns.LayerGraph.from_mask(mask)], epoch=0))
+    >>> print(anp_rate(table))
+    Figure(...x...)
     """
     measures = measures_of(source)
     rows = measures[(measures["measure"] == "anp_rate") & measures["scope"].isin(["layer", "network"])]

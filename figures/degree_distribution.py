@@ -32,6 +32,15 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
     ------
     NothingToDrawError
         If no degrees were measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsparse as ns
+    >>> mask = np.random.default_rng(0).random((20, 15)) < 0.2
+    >>> table = ns.measure(ns.Snapshot([ns.LayerGraph.from_mask(mask)], epoch=0))
+    >>> print(degree_distribution(table))
+    Figure(...x...)
     """
     measures = measures_of(source)
     degrees = measures[(measures["measure"] == "degree") & (measures["scope"] == "node")]

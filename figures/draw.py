@@ -49,7 +49,14 @@ def draw_figures(
 
     Examples
     --------
-    >>> paths, left_out = draw_figures(Run("runs/digits-cht-001"), formats=["pdf"])  # doctest: +SKIP
+    >>> import tempfile, pandas as pd
+    >>> metrics = pd.DataFrame({"epoch": [1, 2], "layer": "", "metric": "test_accuracy", "value": [0.5, 0.9]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = Run.create(folder)
+    ...     run.write_metrics(metrics)
+    ...     paths, left_out = draw_figures(run, formats=["svg"])
+    >>> [path.name for path in paths]
+    ['accuracy.svg']
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:

@@ -46,6 +46,15 @@ def hyperbolic_disk(
     ------
     NothingToDrawError
         If no layer has an embedding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsparse as ns
+    >>> mask = np.random.default_rng(0).random((20, 15)) < 0.2
+    >>> table = ns.measure(ns.Snapshot([ns.LayerGraph.from_mask(mask)], epoch=0))
+    >>> print(hyperbolic_disk(table))
+    Figure(...x...)
     """
     measures = measures_of(source)
     embedded = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
@@ -61,12 +70,13 @@ def hyperbolic_disk(
         epochs = first_and_last(embedded) if epoch is None else [epoch]
         size = min(2.5, PAGE / max(len(layers), 2))
         figure = Figure(
-            figsize=(size * len(layers), size * 1.13 * len(epochs) + 0.3), layout=ConstrainedLayoutEngine(h_pad=0.06)
+            figsize=(size * len(layers), size * 1.13 * len(epochs) + 0.5), layout=ConstrainedLayoutEngine(h_pad=0.06)
         )
         grid = figure.subplots(len(epochs), len(layers), squeeze=False)
         for row, at in zip(grid, epochs, strict=True):
             for panel, name in zip(row, layers, strict=True):
                 _disk(panel, source, measures, name, at)
+        figure.suptitle("Layers in the hyperbolic disk (coalescent embedding of the giant component)", fontsize=8.5)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.2)
     return figure
 

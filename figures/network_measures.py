@@ -28,6 +28,15 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
     ------
     NothingToDrawError
         If nothing was measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import netsparse as ns
+    >>> mask = np.random.default_rng(0).random((20, 15)) < 0.2
+    >>> table = ns.measure(ns.Snapshot([ns.LayerGraph.from_mask(mask)], epoch=0))
+    >>> print(network_measures(table))
+    Figure(...x...)
     """
     measures = measures_of(source)
     rows = measures[measures["scope"].isin(["layer", "network"])]

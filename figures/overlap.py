@@ -28,6 +28,13 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
     ------
     NothingToDrawError
         If the topology was never updated.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> metrics = pd.DataFrame({"epoch": [1, 2], "layer": "fc1", "metric": "overlap", "value": [0.5, 0.9]})
+    >>> print(overlap(metrics))
+    Figure(...x...)
     """
     metrics = metrics_of(source)
     rows = metrics[metrics["metric"] == "overlap"]

@@ -123,6 +123,6 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run.create(tmp_path_factory.mktemp("runs") / "digits-cht")
     train(TrainConfig.resolve({"epochs": 4, "batch_size": 32, "scale": 2.0, "sparsity": 0.9}), run)
     between = measure(run, "fast", epochs=[1, 2, 3])
-    between = between[between["measure"] != "area_across_epochs"]
+    between = between[between["measure"] != "aae"]
     run.write_measures(pd.concat([between, measure(run, "standard", epochs=[0, 4])], ignore_index=True))
     return run

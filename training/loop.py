@@ -113,6 +113,15 @@ def train(
     NetsparseError
         If the data are not to be found, the device is not there, or the loss is no longer finite (what was done until
         then is in the run directory).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = Run.create(folder)
+    ...     result = train(TrainConfig.resolve({"epochs": 1, "batch_size": 64, "scale": 1.0}), run)
+    ...     run.epochs
+    [0, 1]
     """
     with _log_file(run), _one_thread():
         return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))

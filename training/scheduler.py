@@ -80,7 +80,7 @@ class TopologyScheduler:
         Fraction of links removed at an update.
     update_interval : int
         Calls of `step` from one update to the next.
-    data : array_like, shape (n_samples, …), optional
+    data : array_like or torch.Tensor, shape (n_samples, …), optional
         Un-normalised training inputs, for the correlated start topology (CSTI). Without them a method that starts so
         starts from Erdős–Rényi, with a warning.
     seed : int
@@ -150,6 +150,7 @@ class TopologyScheduler:
         self.n_steps = 0
         self.last_update: dict[str, LayerUpdate] = {}
         self._rng = np.random.default_rng(seed)
+        data = data.detach().cpu().numpy() if torch.is_tensor(data) else data
         chosen = _choose(model, layers)
         groups = chain_groups(model, chosen)
         self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]

@@ -164,10 +164,10 @@ def test_a_layer_alone_a_list_and_a_graph_without_layers(chain):
 
 
 def test_the_table_of_a_run(trained_run):
-    table = ns.measure(trained_run, ["n_links", "area_across_epochs"])
+    table = ns.measure(trained_run, ["n_links", "aae"])
     assert set(table["run"]) == {"digits-cht"}
     assert table.loc[table["measure"] == "n_links", "epoch"].nunique() == 5
-    aae = table[table["measure"] == "area_across_epochs"]
+    aae = table[table["measure"] == "aae"]
     metrics = trained_run.metrics
     assert aae["value"].tolist() == [metrics.loc[metrics["metric"] == "test_accuracy", "value"].mean()]
     assert aae["epoch"].tolist() == [4]

@@ -55,7 +55,7 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     assert not table.duplicated(["epoch", "scope", "layer", "measure", "group", "node"]).any()
     modularity = table[table["measure"] == "modularity"]
     assert set(modularity["epoch"]) == {0, 3}
-    assert len(table[table["measure"] == "area_across_epochs"]) == 1
+    assert len(table[table["measure"] == "aae"]) == 1
     code, out, _ = cli("train", *SMALL, "--method", "set", "--seed", "4")
     assert (tmp_path / "runs" / "digits-set-001").is_dir()
 

@@ -7,7 +7,7 @@ from netsparse.analysis.undefined import Undefined
 
 
 @measure("fast", of="run", scopes=("network",))
-def area_across_epochs(metrics: pd.DataFrame) -> float:
+def aae(metrics: pd.DataFrame) -> float:
     """Give the area across the epochs (AAE): the mean test accuracy over the epochs, a fraction of 1.
 
     It rewards both early and final accuracy. Undefined without a test accuracy.
@@ -25,7 +25,7 @@ def area_across_epochs(metrics: pd.DataFrame) -> float:
     Examples
     --------
     >>> rows = [(1, "", "test_accuracy", 0.5), (2, "", "test_accuracy", 0.7)]
-    >>> area_across_epochs(pd.DataFrame(rows, columns=["epoch", "layer", "metric", "value"]))
+    >>> aae(pd.DataFrame(rows, columns=["epoch", "layer", "metric", "value"]))
     0.6
     """
     accuracy = metrics.loc[metrics["metric"] == "test_accuracy", "value"]
