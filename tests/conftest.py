@@ -9,12 +9,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import itertools
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.run import Run
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 DATA = Path(__file__).parent / "data"
 

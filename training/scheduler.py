@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import warnings
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -22,6 +23,9 @@ from netsparse.training.regrowth import REGROWTH_RULES
 from netsparse.training.removal import REMOVAL_RULES
 from netsparse.training.start_weights import START_WEIGHTS
 from netsparse.training.update import LayerUpdate, update_topology
+
+# Modules under a scheduler; a deep copy of one is not.
+_SCHEDULED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
 @dataclass
@@ -155,14 +159,14 @@ class TopologyScheduler:
         groups = chain_groups(model, chosen)
         self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]
         self._check_attachable()
-        for layer in self.layers:
-            self._start(layer, sparsity, data)
+        for layer, start in zip(self.layers, self._starts(sparsity, data), strict=True):
+            self._attach(layer, *start)
 
     def _check_attachable(self) -> None:
         optimized = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         seen: dict[int, str] = {}
         for layer in self.layers:
-            if getattr(layer.module, "_topology_scheduled", False):
+            if layer.module in _SCHEDULED:
                 raise NetsparseError(f"layer '{layer.name}' has a TopologyScheduler already; detach() that one first")
             if id(layer.weight) not in optimized:
                 raise NetsparseError(f"the weight of layer '{layer.name}' is not among the optimizer's parameters")
@@ -170,25 +174,39 @@ class TopologyScheduler:
                 raise NetsparseError(f"layers '{seen[id(layer.weight)]}' and '{layer.name}' share one weight")
             seen[id(layer.weight)] = layer.name
 
-    def _start(self, layer: SparseLayer, sparsity: float, data: Any) -> None:
+    def _starts(self, sparsity: float, data: Any) -> list[tuple[LayerGraph, np.ndarray | None]]:
+        """Make links and weights (None: as they are) of all layers, before any layer is touched."""
+        if self.method.topology == "correlated":
+            n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].weight.shape[1]
+            if n_features != n_source:
+                raise NetsparseError(
+                    f"the data have {n_features} features, layer '{self.layers[0].name}' has {n_source} source "
+                    "neurons: the correlated topology (CSTI) needs the inputs of the first layer"
+                )
+        starts = []
+        for layer in self.layers:
+            if self.method.topology == "keep":
+                graph = Snapshot.from_model(layer.module).layers[0]
+            else:
+                shape = (layer.weight.shape[1], layer.weight.shape[0])
+                graph = LayerGraph.from_mask(TOPOLOGIES[self.method.topology](shape, 1.0 - sparsity, self._rng, data))
+            weights = None
+            if self.method.start_weights != "keep":
+                weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
+            starts.append((graph, weights))
+        return starts
+
+    def _attach(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None) -> None:
         module, weight = layer.module, layer.weight
         if getattr(module, "weight_mask", None) is None:
-            kept = (weight.detach() != 0).to(weight.dtype)
             # not part of the model's own state dict: the scheduler's holds it
-            module.register_buffer("weight_mask", kept, persistent=False)
-        graph = layer.graph
-        if self.method.topology != "keep":
-            shape = (graph.n_source, graph.n_target)
-            topology = TOPOLOGIES[self.method.topology](shape, 1.0 - sparsity, self._rng, data)
-            graph = LayerGraph.from_mask(topology, layer.name, layer.source, layer.target)
-        weights = None
-        if self.method.start_weights != "keep":
-            weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
+            module.register_buffer("weight_mask", torch.ones_like(weight, requires_grad=False), persistent=False)
         write_graph(module, graph, weights)
         self._clear_state(layer)
-        module._topology_scheduled = True  # type: ignore[assignment]
+        _SCHEDULED.add(module)
         always_full = not self.method.evolves and graph.n_links == weight.numel()
-        if not isinstance(module, SparseLinear) and not always_full:  # SparseLinear masks its own gradient
+        masks_itself = isinstance(module, SparseLinear) or not weight.requires_grad
+        if not masks_itself and not always_full:
             layer.hook = weight.register_hook(lambda gradient: gradient * cast(torch.Tensor, module.weight_mask))
 
     @property
@@ -235,7 +253,7 @@ class TopologyScheduler:
         for layer in self.layers:
             if layer.hook is not None:
                 layer.hook.remove()
-            layer.module._topology_scheduled = False  # type: ignore[assignment]
+            _SCHEDULED.discard(layer.module)
         self.layers = []
 
     def state_dict(self) -> dict[str, Any]:

@@ -179,6 +179,32 @@ def test_attaching_twice_is_refused_until_detached():
     assert again.layers[0].graph.n_links == 96
 
 
+def test_a_copy_of_the_model_can_have_a_scheduler_of_its_own():
+    for plain in (True, False):
+        model, _, topology = make("set", plain=plain)
+        twin = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9)
+        own = TopologyScheduler(twin, optimizer, "set", topology="keep", start_weights="keep")
+        assert own.snapshot() == topology.snapshot()
+        steps(twin, optimizer, own, 7)
+        assert [a.n_links for a in own.snapshot()] == [a.n_links for a in topology.snapshot()]
+
+
+def test_frozen_weights_can_be_sparse():
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2))
+    model[0].weight.requires_grad_(False)
+    topology = TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1), "static", 0.5)
+    assert topology.layers[0].graph.n_links == 18
+
+
+def test_data_of_another_width_are_refused_before_the_model_is_touched():
+    model = MLP(9, 3, width=9)
+    expected = Snapshot.from_model(model)
+    with pytest.raises(NetsparseError, match="12 features, layer 'sandwich1' has 9 source"):
+        TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1), data=DATA)
+    assert Snapshot.from_model(model) == expected
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -88,7 +88,7 @@ def test_anp_never_rises(method, chain):
 
 
 @given(st.integers(0, 10_000), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.sampled_from(EVOLVING))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_hold_on_any_chain_with_ties(seed, density, zeta, method):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 8, size=4)
