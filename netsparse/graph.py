@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from netsparse.errors import MaskFormatError, NetsparseError
+from netsparse.matrices import check_csr, check_finite, to_csr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,7 +65,7 @@ class LayerGraph:
             raise MaskFormatError(
                 f"layer '{self.name}': the biadjacency must be a 2-D SciPy CSR array; use LayerGraph.from_mask"
             )
-        _check_csr(self.name, matrix)
+        check_csr(self.name, matrix)
         index_dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
         indices, indptr = (a.astype(index_dtype, copy=False).view() for a in (matrix.indices, matrix.indptr))
         pattern = sp.csr_array((np.ones(matrix.nnz, np.int32), indices, indptr), shape=matrix.shape, copy=False)
@@ -78,7 +79,7 @@ class LayerGraph:
                 raise MaskFormatError(
                     f"layer '{self.name}': weights have shape {weights.shape}, the layer has {pattern.nnz} links"
                 )
-            _check_finite(self.name, weights)
+            check_finite(self.name, weights)
             weights.setflags(write=False)
             object.__setattr__(self, "weights", weights)
 
@@ -103,7 +104,7 @@ class LayerGraph:
         >>> LayerGraph.from_mask([[0, 2], [0, 0]]).n_links
         1
         """
-        matrix = _to_csr(mask, name)
+        matrix = to_csr(mask, name)
         return cls(name, matrix, source, target)
 
     @classmethod
@@ -132,12 +133,12 @@ class LayerGraph:
         >>> (layer.n_source, layer.n_target), layer.weights
         ((3, 1), array([0.5]))
         """
-        values = _to_csr(weight, name)
+        values = to_csr(weight, name)
         if mask is None:
             matrix = sp.csr_array(values.T)
             matrix.sort_indices()
             return cls(name, matrix, source, target, matrix.data)
-        links = _to_csr(mask, name)
+        links = to_csr(mask, name)
         if links.shape != values.shape:
             raise MaskFormatError(f"layer '{name}': the mask has shape {links.shape}, the weight {values.shape}")
         links = sp.csr_array(links.T)
@@ -392,63 +393,3 @@ class Snapshot:
     def __repr__(self) -> str:
         at = "" if self.epoch is None else f"epoch {self.epoch}, "
         return f"Snapshot({at}{len(self.layers)} layers, {self.n_neurons} neurons, {self.n_links} links)"
-
-
-def _to_csr(matrix: Any, name: str) -> sp.csr_array:
-    """Give any matrix as canonical CSR without explicit zeros, its values kept."""
-    if hasattr(matrix, "detach"):  # a torch tensor, known by its manners so that torch need not be imported
-        matrix = matrix.detach().to("cpu")
-        if str(matrix.layout) != "torch.strided":
-            matrix = matrix.to_dense()
-        matrix = matrix.float().numpy() if str(matrix.dtype) == "torch.bfloat16" else matrix.numpy()
-    if not sp.issparse(matrix):
-        try:
-            matrix = np.asarray(matrix)
-        except ValueError as error:
-            raise MaskFormatError(f"layer '{name}': not a matrix: {error}") from error
-    if matrix.ndim != 2:
-        raise MaskFormatError(
-            f"layer '{name}': a mask is a matrix (n_source, n_target), this has {matrix.ndim} dimensions {matrix.shape}"
-        )
-    if matrix.dtype.kind not in "biuf":
-        raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {matrix.dtype}")
-    if matrix.dtype == np.float16:  # which SciPy's sparse matrices cannot hold
-        matrix = matrix.astype(np.float32)
-    values = matrix.data if sp.issparse(matrix) and matrix.format not in ("dok", "lil") else matrix
-    if not sp.issparse(values):
-        _check_finite(name, np.asarray(values))
-    if sp.issparse(matrix):
-        csr = sp.csr_array(matrix, copy=True)
-        if csr.nnz:  # before SciPy's own C code walks over the indices
-            _check_bounds(name, csr)
-        csr.sum_duplicates()
-        csr.eliminate_zeros()
-    else:
-        csr = sp.csr_array(matrix)
-    return csr
-
-
-def _check_bounds(name: str, matrix: sp.csr_array) -> None:
-    indptr, indices = matrix.indptr, matrix.indices
-    if len(indptr) != matrix.shape[0] + 1 or indptr[0] != 0 or np.any(np.diff(indptr) < 0) or indptr[-1] > len(indices):
-        raise MaskFormatError(f"layer '{name}': the row pointers of the sparse matrix are broken")
-    used = indices[: indptr[-1]]
-    if len(used) and (used.min() < 0 or used.max() >= matrix.shape[1]):
-        raise MaskFormatError(f"layer '{name}': a column index lies outside the {matrix.shape[1]} columns")
-
-
-def _check_csr(name: str, matrix: sp.csr_array) -> None:
-    _check_bounds(name, matrix)
-    step = np.diff(matrix.indices.astype(np.int64))
-    starts = matrix.indptr[1:-1]
-    step[starts[(starts > 0) & (starts < matrix.nnz)] - 1] = 1  # a new row may start anywhere
-    if np.any(step <= 0):
-        raise MaskFormatError(
-            f"layer '{name}': CSR rows must be sorted and free of duplicates; use LayerGraph.from_mask"
-        )
-
-
-def _check_finite(name: str, values: np.ndarray) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise MaskFormatError(f"layer '{name}': the weights hold NaN or infinity, first at {bad}")

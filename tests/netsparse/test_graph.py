@@ -88,10 +88,13 @@ def test_bad_masks_are_refused_at_the_door(bad, message):
 
 
 def test_broken_sparse_matrices_are_refused():
-    broken = sp.csr_array(MASK)
-    broken.indices = np.array([5, 0, 1], np.int32)
-    with pytest.raises(MaskFormatError, match="outside the 3 columns"):
-        LayerGraph.from_mask(broken)
+    for broken in (sp.csr_array(MASK), sp.csc_array(MASK), sp.bsr_array(MASK, blocksize=(1, 1))):
+        broken.indices = np.array([5, 0, 1], np.int32)
+        with pytest.raises(MaskFormatError, match="outside its shape"):
+            LayerGraph.from_mask(broken)
+        broken.indptr[1] = 9
+        with pytest.raises(MaskFormatError, match="pointers"):
+            LayerGraph.from_mask(broken)
     unsorted = sp.csr_array((np.ones(2), np.array([1, 0]), np.array([0, 2])), shape=(1, 2))
     with pytest.raises(MaskFormatError, match="sorted"):
         LayerGraph("fc", unsorted)

@@ -44,10 +44,10 @@ def test_broken_snapshots_are_refused(tmp_path, chain):
     with pytest.raises(MaskFormatError, match="format version 9"):
         read_snapshot(bad)
     bad.write_bytes(content.replace(b"[12, 14]", b"[12, 04]").replace(b"[12, 04]", b"[12, 3] "))
-    with pytest.raises(MaskFormatError, match=r"outside the 3 columns|broken snapshot"):
+    with pytest.raises(MaskFormatError, match=r"outside its shape|broken snapshot"):
         read_snapshot(bad)
     bad.write_bytes(content.replace(b"[12, 14]", b"[13, 14]"))
-    with pytest.raises(MaskFormatError, match="row pointers"):
+    with pytest.raises(MaskFormatError, match=r"row pointers|pointers of the sparse"):
         read_snapshot(bad)
     with pytest.raises(MaskFormatError, match="not a readable"):
         read_snapshot(tmp_path / "missing")
