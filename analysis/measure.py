@@ -99,13 +99,19 @@ def register(
 def measure(graphs: str, **kwargs: Any) -> Callable[[F], F]: ...
 @overload
 def measure(
-    graphs: Any, measures: str | Sequence[str] = ..., *, seed: int = ..., epochs: Iterable[int] | None = ...
+    graphs: Any,
+    measures: str | Sequence[str] = ...,
+    nulls: int = ...,
+    seed: int = ...,
+    *,
+    epochs: Iterable[int] | None = ...,
 ) -> pd.DataFrame: ...
 def measure(
     graphs: Any,
     measures: str | Sequence[str] = "standard",
-    *,
+    nulls: int = 0,
     seed: int = 0,
+    *,
     epochs: Iterable[int] | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -117,6 +123,8 @@ def measure(
         A LayerGraph is measured as a layer, a graph without layers as a network, a snapshot as both.
     measures : {"fast", "standard", "full"} or list of str
         A level, which includes the cheaper ones, or names of `MEASURES`.
+    nulls : int
+        Null models to compare with: 0, the only number that this version takes.
     seed : int
         Of measures that draw.
     epochs : iterable of int, optional
@@ -148,6 +156,8 @@ def measure(
         return register(graphs, **kwargs)
     if kwargs:
         raise TypeError(f"measure() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    if nulls != 0:
+        raise NetsparseError(f"nulls={nulls}: this version measures without null models; leave nulls at 0")
     chosen = choose(measures)
     rows: list[tuple[Any, ...]] = []
     for run, epoch, scope, layer, network in _networks(graphs, epochs):
@@ -215,7 +225,7 @@ def _node_rows(network: Network, layer: str, found: Measure, values: Any) -> Ite
 
 def _run_rows(run: Run, chosen: list[Measure]) -> Iterator[tuple[Any, ...]]:
     wanted = [found for found in chosen if found.of == "run"]
-    if not wanted or not (run.path / "metrics.parquet").is_file():
+    if not wanted or not run.metrics_path.is_file():
         return
     metrics = run.metrics
     last = int(metrics["epoch"].max()) if len(metrics) else pd.NA

@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, layer_names, measures_of
-from netsparse.figures.style import axes_for, palette, style
+from netsparse.figures.style import axes_for, palette, plain, style
 
 
 def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
@@ -39,6 +39,7 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
     """
     measures = measures_of(source)
     rows = measures[(measures["measure"] == "anp_rate") & measures["scope"].isin(["layer", "network"])]
+    rows = rows.dropna(subset="value")
     curves = 100 * rows.pivot_table(index="epoch", columns="layer", values="value")
     if curves.empty:
         raise NothingToDrawError("no ANP rate was measured")
@@ -47,7 +48,7 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
         figure, ax = axes_for(ax)
         marker = "o" if len(curves) < 8 else None
         for name, colour in zip(names, palette(len(names)), strict=True):
-            ax.plot(curves.index, curves[name], color=colour, marker=marker, ms=3, lw=1.2, label=name)
+            ax.plot(curves.index, curves[name], color=colour, marker=marker, ms=3, lw=1.2, label=plain(name))
         title = "Percolation: active neurons"
         if "" in curves:
             ax.plot(curves.index, curves[""], color="black", lw=2, marker=marker, ms=3, label="whole network")

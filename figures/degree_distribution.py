@@ -9,7 +9,7 @@ from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
-from netsparse.figures.style import MUTED, PAGE, figure_of, palette, style
+from netsparse.figures.style import MUTED, PAGE, figure_of, palette, plain, style
 
 
 def degree_distribution(source: Source, ax: Axes | None = None, layer: str | None = None) -> Figure:
@@ -86,7 +86,9 @@ def _panel(ax: Axes, measures: pd.DataFrame, layer: str, epochs: list[int]) -> N
             x = np.arange(x_min, different[-1] + 1)
             share = np.mean(degree >= x_min)
             ax.plot(x, share * zeta(gamma, x) / zeta(gamma, x_min), color=colour, lw=1)
-    ax.set(xscale="log", yscale="log", title=f"{layer or 'whole network'}\nγ {' → '.join(gammas)}", xlabel="degree")
+    ax.set(
+        xscale="log", yscale="log", title=f"{plain(layer) or 'whole network'}\nγ {' → '.join(gammas)}", xlabel="degree"
+    )
     spec = ax.get_subplotspec()
     if spec is None or spec.is_first_col():
         ax.set_ylabel("share of neurons with\nat least this degree")

@@ -11,7 +11,7 @@ from matplotlib.patches import Circle
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
-from netsparse.figures.style import MUTED, PAGE, figure_of, palette, style
+from netsparse.figures.style import MUTED, PAGE, figure_of, palette, plain, style
 from netsparse.run import Run
 
 _N_COLOURS = 10
@@ -63,10 +63,10 @@ def hyperbolic_disk(
     with style():
         if ax is not None:
             figure = figure_of(ax)
-            chosen_layer = layer if layer is not None else layer_names(embedded)[0]
+            chosen_layer = layer if layer is not None else (layer_names(embedded) or [""])[0]
             _disk(ax, source, measures, chosen_layer, first_and_last(embedded)[-1] if epoch is None else epoch)
             return figure
-        layers = layer_names(embedded) if layer is None else [layer]
+        layers = (layer_names(embedded) or [""]) if layer is None else [layer]
         epochs = first_and_last(embedded) if epoch is None else [epoch]
         size = min(2.5, PAGE / max(len(layers), 2))
         figure = Figure(
@@ -87,7 +87,7 @@ def _disk(ax: Axes, source: Source, measures: pd.DataFrame, layer: str, epoch: i
     embedded = nodes.dropna(subset=["theta", "radius"])
     told = [(label, value_of(measures, name, layer, epoch)) for label, name in _TOLD]
     numbers = "  ".join(f"{label} {value:.2f}" for label, value in told if np.isfinite(value))
-    ax.set_title(f"{layer or 'whole network'}, epoch {epoch}\n{numbers}", fontsize=7.5, linespacing=1.4)
+    ax.set_title(f"{plain(layer) or 'whole network'}, epoch {epoch}\n{numbers}", fontsize=7.5, linespacing=1.4)
     ax.set(xlim=(-1.06, 1.06), ylim=(-1.06, 1.06), aspect="equal")
     ax.set_axis_off()
     if embedded.empty:

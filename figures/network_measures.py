@@ -7,7 +7,7 @@ from matplotlib.transforms import Bbox
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, value_of
-from netsparse.figures.style import PAGE, figure_of, style
+from netsparse.figures.style import PAGE, figure_of, plain, style
 
 
 def network_measures(source: Source, ax: Axes | None = None) -> Figure:
@@ -50,7 +50,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
     }
     values = {name: row for name, row in values.items() if np.isfinite(row).any()}
     cells = [[_number(value) for value in row] for row in values.values()]
-    header = [f"{place or 'network'}\nepoch {epoch}" for place in places for epoch in epochs]
+    header = [f"{plain(place) or 'network'}\nepoch {epoch}" for place in places for epoch in epochs]
     with style():
         height = 0.24 * (len(cells) + 3)
         if ax is None:

@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Source, layer_names, metrics_of
-from netsparse.figures.style import MUTED, axes_for, palette, style
+from netsparse.figures.style import MUTED, axes_for, palette, plain, style
 from netsparse.run import Run
 
 
@@ -37,10 +37,12 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
     Figure(...x...)
     """
     metrics = metrics_of(source)
-    rows = metrics[metrics["metric"] == "overlap"]
+    updates = metrics[metrics["metric"] == "overlap"]
+    rows = updates.dropna(subset="value")
     curves = 100 * rows.pivot_table(index="epoch", columns="layer", values="value")
     if curves.empty:
-        raise NothingToDrawError("the topology was never updated, so there is no overlap")
+        why = "no link was regrown" if len(updates) else "the topology was never updated"
+        raise NothingToDrawError(f"{why}, so there is no overlap")
     names = layer_names(rows)
     frozen = metrics[(metrics["metric"] == "frozen") & (metrics["value"] > 0)].groupby("layer")["epoch"].min()
     with style():
@@ -48,7 +50,9 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
         for name, colour in zip(names, palette(len(names)), strict=True):
             curve = curves[name].dropna()
             marker = "o" if len(curves) < 8 else None
-            label = f"{name}, frozen at epoch {int(frozen[name])}" if name in frozen else name
+            label = plain(name)
+            if name in frozen:
+                label += f", frozen at epoch {int(frozen[name])}"
             ax.plot(curve.index, curve, color=colour, lw=1.2, marker=marker, ms=3, label=label)
             if name in frozen:
                 ax.plot(curve.index[-1], curve.iloc[-1], "o", color=colour, ms=5)

@@ -12,6 +12,8 @@ Source: TypeAlias = Run | pd.DataFrame
 
 def metrics_of(source: Source) -> pd.DataFrame:
     """Return the training metrics: columns epoch, layer, metric, value."""
+    if isinstance(source, Run) and not source.metrics_path.is_file():
+        raise NothingToDrawError(f"{source.path} has no metrics.parquet: no epoch of a training run was finished there")
     return _table(source, "metric", "metrics")
 
 

@@ -56,6 +56,11 @@ def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tup
     return figure, figure.add_subplot()
 
 
+def plain(name: str) -> str:
+    """Return a name so that matplotlib shows it as it is, and does not read ``$`` as mathematics."""
+    return name.replace("$", r"\$")
+
+
 def figure_of(ax: Axes) -> Figure:
     """Return the figure that axes belong to."""
     figure = ax.get_figure(root=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what a user did wrong ends in one or two lines on stderr and exit code 2."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    _show_warnings()
     try:
         code = app(
             args=[argument for argument in arguments if argument != "--debug"],
@@ -47,6 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 _INTERRUPTED = 130
+
+
+def _show_warnings() -> None:
+    """Show the warnings that netsparse logs, on stderr."""
+    log = logging.getLogger("netsparse")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        handler.setFormatter(logging.Formatter("netsparse: %(levelname)s: %(message)s"))
+        log.addHandler(handler)
 
 
 def _tell(error: Exception) -> int:
@@ -167,6 +179,8 @@ def train(
         "snapshot_every": snapshot_every,
     }
     options = TrainConfig.read(config) if config else {}
+    if method is not None and options.get("method", method) != method:
+        options = _without_method(options, method)
     resolved = TrainConfig.resolve({**options, **{name: value for name, value in given.items() if value is not None}})
 
     from netsparse.run import Run
@@ -196,6 +210,19 @@ def train(
     epochs_kept = run.epochs
     print(f"\nRun directory  {run.path}\nFigures        {run.figures_path}")
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+
+
+def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
+    """Leave out of a configuration file's options what belongs to its method, for another method's defaults."""
+    own = {"early_stop", "sparsity"} if "dense" in (method, options["method"]) else {"early_stop"}
+    dropped = sorted(own & set(options))
+    if dropped:
+        print(
+            f"netsparse: the file's {' and '.join(dropped)} belong to its method '{options['method']}'; "
+            f"'{method}' takes its own default unless you say otherwise",
+            file=sys.stderr,
+        )
+    return {name: value for name, value in options.items() if name not in own}
 
 
 def _measure_run(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,7 @@ class LayerGraph:
         >>> LayerGraph.from_mask([[0, 2], [0, 0]]).n_links
         1
         """
-        matrix = to_csr(mask, name)
-        return cls(name, matrix, source, target)
+        return cls(name, to_csr(mask, name, pattern=True), source, target)
 
     @classmethod
     def from_weight(
@@ -138,7 +138,7 @@ class LayerGraph:
             matrix = sp.csr_array(values.T)
             matrix.sort_indices()
             return cls(name, matrix, source, target, matrix.data)
-        links = to_csr(mask, name)
+        links = to_csr(mask, name, pattern=True)
         if links.shape != values.shape:
             raise MaskFormatError(f"layer '{name}': the mask has shape {links.shape}, the weight {values.shape}")
         links = sp.csr_array(links.T)
@@ -246,7 +246,7 @@ class Snapshot:
 
     Parameters
     ----------
-    layers : iterable of LayerGraph
+    layers : iterable of LayerGraph, or one
         With different names. Chains, skip connections and parallel layers all fit.
     epoch : int, optional
         Epoch after which the network looked like this; 0 is the start topology.
@@ -271,10 +271,15 @@ class Snapshot:
     epoch: int | None = field(default=None)
 
     def __init__(self, layers: Iterable[LayerGraph], epoch: int | None = None) -> None:
-        object.__setattr__(self, "layers", tuple(layers))
+        object.__setattr__(self, "layers", (layers,) if isinstance(layers, LayerGraph) else tuple(layers))
+        if epoch is not None and not isinstance(epoch, Integral):
+            raise NetsparseError(f"an epoch is a whole number, not {epoch!r}")
         object.__setattr__(self, "epoch", None if epoch is None else int(epoch))
         if not self.layers:
             raise NetsparseError("a snapshot needs at least one layer")
+        for layer in self.layers:
+            if not isinstance(layer, LayerGraph):
+                raise NetsparseError(f"a snapshot is made of a list of LayerGraphs, not of a {type(layer).__name__}")
         names = [layer.name for layer in self.layers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -23,6 +23,11 @@ _FORMATS = (
 )
 
 
+# What may be a weight or a mask: floating-point numbers of any size, truth values, bytes. Wider integers are indices.
+_NUMPY_KINDS = ("F64", "F32", "F16", "BOOL", "I8", "U8")
+_MATRIX_KINDS = (*_NUMPY_KINDS, "BF16", "F8_E4M3", "F8_E5M2")
+
+
 def load(path: str | Path) -> Snapshot | list[Snapshot] | Run:
     """Read a run directory, a snapshot or another program's masks.
 
@@ -30,7 +35,8 @@ def load(path: str | Path) -> Snapshot | list[Snapshot] | Run:
     SciPy ``.npz``, ``.npy``,    one layer; rows are source neurons, columns target neurons; non-zero entries are links
     Matrix Market
     ``.npz`` of several arrays   one layer an array
-    safetensors, torch ``.pt``   every two-dimensional floating-point tensor is a layer; torch's (out, in) is
+    safetensors, torch ``.pt``   every two-dimensional tensor of floating-point numbers, truth values or bytes is a
+                                 layer (wider integers are indices, no weights); torch's (out, in) is
                                  transposed. ``NAME_orig`` with ``NAME_mask`` (torch.nn.utils.prune) is one layer, whose
                                  links are the mask's. Read without unpickling (``weights_only=True``).
     ===========================  ====================================================================================
@@ -162,14 +168,13 @@ def _read_safetensors(path: Path) -> Snapshot:
             names = list(file.keys())
             tensors = {name: file.get_slice(name) for name in names}
             kinds = {name: (tensor.get_dtype(), tensor.get_shape()) for name, tensor in tensors.items()}
-            chosen = {n: file.get_tensor(n) for n, (kind, shape) in kinds.items() if len(shape) == 2 and kind != "BF16"}
-            brain_floats = [n for n, (kind, shape) in kinds.items() if len(shape) == 2 and kind == "BF16"]
+            matrices = [n for n, (kind, shape) in kinds.items() if len(shape) == 2 and kind in _MATRIX_KINDS]
+            chosen = {n: file.get_tensor(n) for n in matrices if kinds[n][0] in _NUMPY_KINDS}
     except (safetensors.SafetensorError, OSError) as error:
         raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
-    if brain_floats:  # NumPy has no bfloat16
+    if len(chosen) < len(matrices):  # NumPy has no bfloat16 and no float8
         with safetensors.safe_open(path, framework="pt") as file:
-            chosen |= {name: file.get_tensor(name) for name in brain_floats}
-        chosen = {name: chosen[name] for name in names if name in chosen}
+            chosen = {name: file.get_tensor(name) for name in matrices}
     return _from_tensors(path, chosen, {name: shape for name, (_, shape) in kinds.items()})
 
 
@@ -193,7 +198,8 @@ def _read_state_dict(path: Path) -> Snapshot:
     if not isinstance(state, dict):
         raise MaskFormatError(f"{path}: holds a {type(state).__name__}, not a state dict of tensors")
     tensors = {str(name): value for name, value in state.items() if torch.is_tensor(value)}
-    matrices = {n: t for n, t in tensors.items() if t.ndim == 2 and (t.is_floating_point() or n.endswith("_mask"))}
+    masks = (torch.bool, torch.int8, torch.uint8)
+    matrices = {n: t for n, t in tensors.items() if t.ndim == 2 and (t.is_floating_point() or t.dtype in masks)}
     return _from_tensors(path, matrices, {name: list(tensor.shape) for name, tensor in tensors.items()})
 
 

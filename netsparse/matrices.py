@@ -8,16 +8,16 @@ import scipy.sparse as sp
 from netsparse.errors import MaskFormatError
 
 
-def to_csr(matrix: Any, name: str) -> sp.csr_array:
-    """Give any matrix as canonical CSR without explicit zeros, its values kept."""
+def to_csr(matrix: Any, name: str, *, pattern: bool = False) -> sp.csr_array:
+    """Give any matrix as canonical CSR without explicit zeros.
+
+    Values are kept, those of duplicates summed; with ``pattern=True`` every entry that is not 0 becomes 1 first.
+    """
     if hasattr(matrix, "detach"):  # a torch tensor, known by its manners so that torch need not be imported
-        matrix = matrix.detach().to("cpu")
-        if str(matrix.layout) != "torch.strided":
-            matrix = matrix.to_dense()
-        matrix = matrix.float().numpy() if str(matrix.dtype) == "torch.bfloat16" else matrix.numpy()
+        matrix = _from_tensor(matrix, name)
     if not sp.issparse(matrix):
         try:
-            matrix = np.asarray(matrix)
+            matrix = np.ma.filled(matrix, 0) if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
         except ValueError as error:
             raise MaskFormatError(f"layer '{name}': not a matrix: {error}") from error
     if matrix.ndim != 2:
@@ -28,18 +28,38 @@ def to_csr(matrix: Any, name: str) -> sp.csr_array:
         raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {matrix.dtype}")
     if matrix.dtype == np.float16:  # which SciPy's sparse matrices cannot hold
         matrix = matrix.astype(np.float32)
-    values = matrix.data if sp.issparse(matrix) and matrix.format not in ("dok", "lil") else matrix
-    if not sp.issparse(values):
-        check_finite(name, np.asarray(values))
-    if sp.issparse(matrix):
-        if matrix.format in ("csr", "csc", "bsr"):  # before SciPy's own C code walks over the indices
-            check_bounds(name, matrix)
-        csr = sp.csr_array(matrix, copy=True)
-        csr.sum_duplicates()
-        csr.eliminate_zeros()
-    else:
-        csr = sp.csr_array(matrix)
+    if not sp.issparse(matrix):
+        check_finite(name, matrix)
+        return sp.csr_array(matrix != 0 if pattern else matrix)
+    if matrix.format in ("csr", "csc", "bsr"):  # before SciPy's own C code walks over the indices
+        check_bounds(name, matrix)
+    elif matrix.format != "coo":
+        matrix = matrix.tocsr()
+    check_finite(name, matrix.data)
+    if pattern:  # before duplicates are summed: 1 and -1 are links
+        matrix = matrix.copy()
+        matrix.data = (matrix.data != 0).astype(np.int32)
+    csr = sp.csr_array(matrix, copy=True)
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
     return csr
+
+
+def _from_tensor(tensor: Any, name: str) -> Any:
+    """Give a torch tensor as a NumPy array, or a sparse one as a SciPy array."""
+    try:
+        tensor = tensor.detach().to("cpu")
+        if tensor.is_floating_point() and str(tensor.dtype) not in ("torch.float32", "torch.float64"):
+            tensor = tensor.float()
+        if str(tensor.layout) == "torch.strided":
+            return tensor.numpy()
+        if str(tensor.layout) != "torch.sparse_coo":
+            tensor = tensor.to_sparse_coo()
+        tensor = tensor.coalesce()
+        return sp.coo_array((tensor.values().numpy(), tuple(tensor.indices().numpy())), shape=tuple(tensor.shape))
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MaskFormatError(f"layer '{name}': this tensor ({tensor.dtype}) cannot be read: {reason}") from error
 
 
 def check_bounds(name: str, matrix: Any) -> None:

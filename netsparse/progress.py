@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -38,7 +40,7 @@ def training_progress(epochs: int) -> Iterator[Callable[[Any], None]]:
     """Show epoch, loss, accuracy, ANP, links moved and the time left: live, or a line an epoch outside a terminal."""
     console = Console()
     if not console.is_terminal:
-        yield lambda report: print(report, flush=True)
+        yield _print_line
         return
     columns = (
         TextColumn("epoch"),
@@ -59,6 +61,13 @@ def training_progress(epochs: int) -> Iterator[Callable[[Any], None]]:
             progress.update(task, completed=report.epoch, told=told)
 
         yield show
+
+
+def _print_line(report: Report) -> None:
+    try:
+        print(report, flush=True)
+    except BrokenPipeError:  # nobody reads any more (`| head`): training goes on, in silence
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def steps(items: Sequence[T], description: str) -> Iterator[T]:

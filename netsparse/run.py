@@ -114,6 +114,11 @@ class Run:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def metrics_path(self) -> Path:
+        """The table of training metrics."""
+        return self.path / "metrics.parquet"
+
+    @property
     def measures_path(self) -> Path:
         """The table of measures."""
         return self.path / "measures.parquet"
@@ -177,11 +182,11 @@ class Run:
     @property
     def metrics(self) -> pd.DataFrame:
         """The training metrics, columns epoch, layer (empty for the whole run), metric, value."""
-        return read_table(self.path / "metrics.parquet")
+        return read_table(self.metrics_path)
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:
         """Write metrics.parquet."""
-        write_table(self.path / "metrics.parquet", metrics)
+        write_table(self.metrics_path, metrics)
 
     @property
     def measures(self) -> pd.DataFrame:

@@ -41,7 +41,7 @@ class SparseLinear(nn.Linear):
     Raises
     ------
     NetsparseError
-        If the sparsity is outside 0 … 1.
+        If the sparsity is outside 0 … 1, or a size is negative.
 
     Examples
     --------
@@ -64,6 +64,8 @@ class SparseLinear(nn.Linear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        if n_in < 0 or n_out < 0:
+            raise NetsparseError(f"a layer cannot have {n_in} source and {n_out} target neurons")
         if not 0.0 <= sparsity <= 1.0:
             raise NetsparseError(f"sparsity must lie between 0 and 1, it is {sparsity}")
         super().__init__(n_in, n_out, bias=bias, device=device, dtype=dtype)

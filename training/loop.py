@@ -124,7 +124,14 @@ def train(
     [0, 1]
     """
     with _log_file(run), _one_thread():
-        return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))
+        try:
+            return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))
+        except NetsparseError as error:
+            _log.error("%s", error)
+            raise
+        except KeyboardInterrupt:
+            _log.error("interrupted")
+            raise
 
 
 def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset) -> TrainResult:

@@ -7,15 +7,17 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
-from netsparse.topologies import TOPOLOGIES
+from netsparse.topologies import TOPOLOGIES, Correlations
 from netsparse.training.chains import chain_groups
 from netsparse.training.layers import SparseLinear, read_graph, write_graph
 from netsparse.training.methods import METHODS, Method
@@ -48,6 +50,7 @@ class SparseLayer:
     module: nn.Module
     frozen: bool = False
     hook: Any = field(default=None, repr=False)
+    owns_mask: bool = field(default=False, repr=False)
 
     @property
     def weight(self) -> nn.Parameter:
@@ -65,8 +68,9 @@ class TopologyScheduler:
 
     Making it gives every chosen layer its start topology and start weights. Then call ``topology.step()`` after
     ``optimizer.step()``, once an epoch or once a batch as you like: every ``update_interval``-th call removes and
-    regrows links. Between the calls weights, gradients and optimizer state stay 0 where there is no link; the optimizer
-    itself is not touched.
+    regrows links. Where there is no link the gradient is 0, so that with SGD, Adam and their like weights and optimizer
+    state stay 0 as well; what another optimizer (LBFGS, Muon, Rprop) leaves there, each call of ``step`` zeroes. The
+    optimizer itself is not touched.
 
     Parameters
     ----------
@@ -110,7 +114,8 @@ class TopologyScheduler:
     from then on only its weights train. The paper's text says 0.9, which freezes the topology at the second update,
     before the network has percolated; the default is 0.99, which stops once the topology is stable.
 
-    Percolation follows the chains that `netsparse.training.chains.chain_groups` finds.
+    Percolation follows the chains that `netsparse.training.chains.chain_groups` finds; if it finds none between several
+    layers, a warning says so. A deep copy of the model is not under the scheduler: give it one of its own.
 
     References
     ----------
@@ -146,10 +151,11 @@ class TopologyScheduler:
     ) -> None:
         self.method = _method(method, parts, with_data=data is not None)
         for name, value in (("sparsity", sparsity), ("zeta", zeta)):
-            if not 0.0 <= value <= 1.0:
-                raise NetsparseError(f"{name} must lie between 0 and 1, it is {value}")
-        if update_interval < 1:
-            raise NetsparseError(f"update_interval must be at least 1, it is {update_interval}")
+            if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
+                raise NetsparseError(f"{name} must be a number between 0 and 1, it is {value!r}")
+        for name, value, least in (("update_interval", update_interval, 1), ("seed", seed, 0)):
+            if not isinstance(value, Integral) or value < least:
+                raise NetsparseError(f"{name} must be a whole number of at least {least}, it is {value!r}")
         self.optimizer, self.zeta, self.update_interval = optimizer, zeta, update_interval
         self.n_steps = 0
         self.last_update: dict[str, LayerUpdate] = {}
@@ -159,13 +165,26 @@ class TopologyScheduler:
         groups = chain_groups(model, chosen)
         self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]
         self._check_attachable()
+        if self.method.percolation and len(self.layers) > 1 and not self._joined():
+            warnings.warn(
+                f"method '{self.method.name}' lets cut-off neurons lose their links, but no two of the layers were "
+                "seen to feed each other, so none will: name their neuron groups in model.group_names, or say "
+                "percolation=False",
+                stacklevel=2,
+            )
         for layer, start in zip(self.layers, self._starts(sparsity, data), strict=True):
             self._attach(layer, *start)
+
+    def _joined(self) -> bool:
+        """Whether some layer feeds another one."""
+        return bool({layer.source for layer in self.layers} & {layer.target for layer in self.layers})
 
     def _check_attachable(self) -> None:
         optimized = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         seen: dict[int, str] = {}
         for layer in self.layers:
+            if is_lazy(layer.weight):
+                raise NetsparseError(f"layer '{layer.name}' has no weights yet; run the model once on a batch first")
             if layer.module in _SCHEDULED:
                 raise NetsparseError(f"layer '{layer.name}' has a TopologyScheduler already; detach() that one first")
             if id(layer.weight) not in optimized:
@@ -183,6 +202,7 @@ class TopologyScheduler:
                     f"the data have {n_features} features, layer '{self.layers[0].name}' has {n_source} source "
                     "neurons: the correlated topology (CSTI) needs the inputs of the first layer"
                 )
+            data = Correlations.of(data)  # once for all layers
         starts = []
         for layer in self.layers:
             if self.method.topology == "keep":
@@ -201,6 +221,7 @@ class TopologyScheduler:
         if getattr(module, "weight_mask", None) is None:
             # not part of the model's own state dict: the scheduler's holds it
             module.register_buffer("weight_mask", torch.ones_like(weight, requires_grad=False), persistent=False)
+            layer.owns_mask = True
         write_graph(module, graph, weights)
         self._clear_state(layer)
         _SCHEDULED.add(module)
@@ -218,8 +239,16 @@ class TopologyScheduler:
         """Count one call; every ``update_interval``-th one updates the topology of the layers that are not frozen."""
         self.n_steps += 1
         self.last_update = {}
+        self._mask()
         if self.method.evolves and not self.frozen and self.n_steps % self.update_interval == 0:
             self._update()
+
+    @torch.no_grad()
+    def _mask(self) -> None:
+        """Zero what an optimizer that moves weights of zero gradient has left where there is no link."""
+        for layer in self.layers:
+            layer.weight.mul_(cast(torch.Tensor, layer.module.weight_mask))
+            self._clear_state(layer)
 
     def _update(self) -> None:
         frozen = {layer.name for layer in self.layers if layer.frozen}
@@ -249,10 +278,12 @@ class TopologyScheduler:
         return Snapshot([layer.graph for layer in self.layers], epoch)
 
     def detach(self) -> None:
-        """Let go of the model: its links stay as they are, and nothing keeps a plain ``nn.Linear`` sparse any more."""
+        """Let go of the model: its weights stay as they are; nothing keeps a plain ``nn.Linear`` sparse any more."""
         for layer in self.layers:
             if layer.hook is not None:
                 layer.hook.remove()
+            if layer.owns_mask:
+                del layer.module.weight_mask
             _SCHEDULED.discard(layer.module)
         self.layers = []
 
@@ -287,9 +318,7 @@ class TopologyScheduler:
             layer.frozen = state["frozen"][layer.name]
             mask = cast(torch.Tensor, layer.module.weight_mask)
             mask.copy_(state["masks"][layer.name])
-            with torch.no_grad():
-                layer.weight.mul_(mask)
-            self._clear_state(layer)
+        self._mask()
 
 
 def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Method:
@@ -297,6 +326,8 @@ def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Met
     unknown = sorted(set(parts) - set(Method.__dataclass_fields__) | (set(parts) & {"name", "summary"}))
     if unknown:
         raise NetsparseError(f"unknown part '{unknown[0]}'; a method has: {', '.join(Method.__dataclass_fields__)}")
+    if parts.get("early_stop") is False:  # as the configuration says it
+        parts = {**parts, "early_stop": None}
     made = replace(named, **parts)
     if made.topology == "correlated" and not with_data and "topology" not in parts:
         warnings.warn(
@@ -313,21 +344,22 @@ def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Met
         REGROWTH_RULES[made.regrowth or ""]
     if made.fill not in ("active", "none"):
         raise NetsparseError(f"fill must be 'active' or 'none', not {made.fill!r}")
-    if made.early_stop is not None and not 0.0 < made.early_stop <= 1.0:
-        raise NetsparseError(f"early_stop must lie above 0 and up to 1, it is {made.early_stop}")
+    if made.early_stop is not None and not (isinstance(made.early_stop, Real) and 0.0 < made.early_stop <= 1.0):
+        raise NetsparseError(f"early_stop must be a number above 0 and up to 1, or None, it is {made.early_stop!r}")
     return made
 
 
 def _choose(model: nn.Module, patterns: Sequence[str] | None) -> dict[str, nn.Module]:
-    linear: dict[str, nn.Module] = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    linear: dict[str, nn.Module] = {name or "layer": m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
     if patterns is None:
         sparse: dict[str, nn.Module] = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
         chosen = sparse or dict(list(linear.items())[:-1])
         if not chosen:
             raise NetsparseError("the model has no SparseLinear and not two nn.Linear; name the layers with layers=[…]")
         return chosen
-    if isinstance(patterns, str):
-        patterns = [patterns]
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not patterns:
+        raise NetsparseError(f"no layer is named; there are: {', '.join(linear) or 'none'}")
     for pattern in patterns:
         if not fnmatch.filter(linear, pattern):
             raise NetsparseError(f"no linear layer is named '{pattern}'; there are: {', '.join(linear) or 'none'}")

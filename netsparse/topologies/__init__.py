@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from netsparse.registry import Registry
-from netsparse.topologies.correlated import correlated
+from netsparse.topologies.correlated import Correlations, correlated
 from netsparse.topologies.erdos_renyi import erdos_renyi
 from netsparse.topologies.fully_connected import fully_connected
 
-Topology = Callable[[tuple[int, int], float, np.random.Generator, np.ndarray | None], sp.csr_array]
+Topology = Callable[[tuple[int, int], float, np.random.Generator, np.ndarray | Correlations | None], sp.csr_array]
 
 TOPOLOGIES: Registry[Topology] = Registry("topology")
 for _topology in (correlated, erdos_renyi, fully_connected):
     TOPOLOGIES.add(_topology.__name__, _topology)
 
-__all__ = ["TOPOLOGIES", "Topology", "correlated", "erdos_renyi", "fully_connected"]
+__all__ = ["TOPOLOGIES", "Correlations", "Topology", "correlated", "erdos_renyi", "fully_connected"]

@@ -1,6 +1,7 @@
 """Correlated sparse topological initialisation (CSTI): link the features that vary together."""
 
 import logging
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +17,7 @@ _BATCH = 4096
 
 
 def correlated(
-    shape: tuple[int, int], density: float, rng: np.random.Generator, data: np.ndarray | None = None
+    shape: tuple[int, int], density: float, rng: np.random.Generator, data: "np.ndarray | Correlations | None" = None
 ) -> sp.csr_array:
     """Correlated sparse topology (CSTI): the pairs of input features of largest |Pearson correlation|.
 
@@ -31,8 +32,9 @@ def correlated(
     density : float
         Between 0 and 1.
     rng : numpy.random.Generator
-    data : numpy.ndarray, shape (n_samples, n_features)
-        Un-normalised inputs; other shapes are flattened behind the first axis.
+    data : numpy.ndarray, shape (n_samples, n_features), or Correlations
+        Un-normalised inputs, other shapes flattened behind the first axis; or what `Correlations.of` made of them, to
+        start several layers from the same data.
 
     Returns
     -------
@@ -61,7 +63,8 @@ def correlated(
     n_links = link_budget(shape, density)
     if data is None:
         raise NetsparseError("the correlated topology (CSTI) needs data: the training inputs, one row a sample")
-    scores = _tile(correlation_matrix(data), shape).ravel()
+    correlations = data if isinstance(data, Correlations) else Correlations.of(data)
+    scores = _tile(correlations.matrix, shape).ravel()
     available = int(np.count_nonzero(scores))
     keys = top_k(scores, min(n_links, available), rng)
     if available < n_links:
@@ -75,10 +78,28 @@ def correlated(
     return from_pairs(keys, shape)
 
 
+class Correlations(NamedTuple):
+    """What CSTI needs to know of the data.
+
+    Attributes
+    ----------
+    matrix : numpy.ndarray of float32, shape (n_features, n_features)
+        |Pearson correlation|, diagonal 0.
+    """
+
+    matrix: np.ndarray
+
+    @classmethod
+    def of(cls, data: np.ndarray) -> "Correlations":
+        """Compute them from samples (see `correlation_matrix`)."""
+        return cls(correlation_matrix(data))
+
+
 def correlation_matrix(data: np.ndarray) -> np.ndarray:
     """Return |Pearson correlation| between features, diagonal 0, 0 for features without variance.
 
-    Accumulated by batches of samples: one (n_features, n_features) float32 matrix is all that is ever held.
+    Accumulated by batches of 4,096 samples: beside the data two (n_features, n_features) float32 matrices and one batch
+    are held.
 
     Parameters
     ----------
@@ -87,18 +108,26 @@ def correlation_matrix(data: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of float32, shape (n_features, n_features)
+
+    Raises
+    ------
+    NetsparseError
+        If there are fewer than two samples, or the data hold NaN or infinity.
     """
     data = np.asarray(data)
     if data.ndim < 2 or len(data) < 2:
         raise NetsparseError(f"correlations need at least two samples with features, the data have shape {data.shape}")
     data = data.reshape(len(data), -1)
-    mean = data.mean(axis=0, dtype=np.float64)
-    deviation = data.std(axis=0, dtype=np.float64)
+    batches = [data[start : start + _BATCH] for start in range(0, len(data), _BATCH)]
+    mean = sum(batch.sum(axis=0, dtype=np.float64) for batch in batches) / len(data)
+    if not np.isfinite(mean).all():
+        raise NetsparseError(f"the data hold NaN or infinity, first in feature {int(np.argmin(np.isfinite(mean)))}")
+    deviation = np.sqrt(sum(((batch - mean) ** 2).sum(axis=0) for batch in batches) / len(data))
     varies = deviation > 1e-12 * np.maximum(1.0, np.abs(mean))
     scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
     correlation = np.zeros((data.shape[1], data.shape[1]), np.float32)
-    for start in range(0, len(data), _BATCH):
-        batch = ((data[start : start + _BATCH] - mean) * scale).astype(np.float32)
+    for batch in batches:
+        batch = ((batch - mean) * scale).astype(np.float32)
         with threadpool_limits(1, user_api="blas"):  # several threads would sum in another order
             correlation += batch.T @ batch
     correlation /= np.float32(len(data))

@@ -6,9 +6,7 @@ import scipy.sparse as sp
 from netsparse.topologies.budget import from_pairs, link_budget, random_unlinked
 
 
-def erdos_renyi(
-    shape: tuple[int, int], density: float, rng: np.random.Generator, data: np.ndarray | None = None
-) -> sp.csr_array:
+def erdos_renyi(shape: tuple[int, int], density: float, rng: np.random.Generator, data: object = None) -> sp.csr_array:
     """Erdős–Rényi random bipartite graph with exactly round(density · n_source · n_target) links.
 
     Parameters

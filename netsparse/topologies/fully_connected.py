@@ -8,7 +8,7 @@ from netsparse.topologies.budget import from_pairs, link_budget
 
 
 def fully_connected(
-    shape: tuple[int, int], density: float, rng: np.random.Generator, data: np.ndarray | None = None
+    shape: tuple[int, int], density: float, rng: np.random.Generator, data: object = None
 ) -> sp.csr_array:
     """Fully connected layer: all links; the density must be 1.
 

@@ -183,6 +183,9 @@ def test_bad_requests(chain, trained_run):
         ns.measure(chain(1), epochs=[1])
     with pytest.raises(NetsparseError, match="no snapshot of epoch 77"):
         ns.measure(trained_run, ["n_links"], epochs=[77])
+    with pytest.raises(NetsparseError, match="without null models"):
+        ns.measure(chain(1), nulls=10)
+    assert len(ns.measure(chain(1), ["nominal_depth"], nulls=0, seed=0)) == 1
     with pytest.raises(NetsparseError, match="load it first"):
         ns.measure("mask.npz")
     with pytest.raises(TypeError, match="unexpected keyword"):

@@ -91,6 +91,15 @@ def test_a_run_without_measures_leaves_those_figures_out_and_says_how_to_get_the
     assert all("netsparse measure" in reason for reason in left_out.values())
 
 
+def test_a_run_without_metrics_draws_the_rest(tmp_path, trained_run):
+    run = Run.create(tmp_path / "run")
+    run.write_measures(trained_run.measures)
+    paths, left_out = draw_figures(run)
+    assert set(left_out) == set(FROM_METRICS)
+    assert "no metrics.parquet" in left_out["overlap"]
+    assert len(paths) == 4
+
+
 def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
     from netsparse.training import TrainConfig, train
 
@@ -121,7 +130,27 @@ def test_the_disk_of_one_layer_and_epoch(trained_run):
 
 
 def test_names_that_matplotlib_would_read_as_mathematics(tmp_path):
-    layer = ns.LayerGraph.from_mask(np.random.default_rng(0).random((12, 12)) < 0.3, "a$b^{c", "x_1", "y$")
-    table = ns.measure(Snapshot([layer], epoch=0))
-    for name in ("anp_rate", "degree_distribution", "hyperbolic_disk", "network_measures"):
-        assert render(FIGURES[name](table), "png")
+    rng = np.random.default_rng(0)
+    for bad in ("a$b^{c", "layer $x_{$", "[red]$x$[/red]"):
+        layer = ns.LayerGraph.from_mask(rng.random((12, 12)) < 0.3, bad, "x_1", "y$")
+        table = ns.measure(Snapshot([layer], epoch=0))
+        for name in ("anp_rate", "degree_distribution", "hyperbolic_disk", "network_measures"):
+            assert render(FIGURES[name](table), "png")
+        metrics = pd.DataFrame({"epoch": [1, 2], "layer": bad, "metric": "overlap", "value": [0.5, 0.9]})
+        assert render(FIGURES["overlap"](metrics), "png")
+
+
+def test_a_layer_that_never_regrew_a_link_is_left_out_of_the_overlap():
+    metrics = pd.DataFrame({"epoch": [1, 1], "layer": ["a", "b"], "metric": "overlap", "value": [np.nan, 0.5]})
+    assert len(ns.figures.overlap(metrics).axes[0].lines) == 1
+    with pytest.raises(NothingToDrawError, match="no link was regrown"):
+        ns.figures.overlap(metrics.iloc[:1])
+
+
+def test_the_whole_network_is_drawn_where_no_layer_embeds():
+    ends = (("l", "g", "h"), ("m", "h", "o"))
+    layers = [ns.LayerGraph.from_mask(np.ones((3, 3)), *names) for names in ends]
+    table = ns.measure(Snapshot(layers, epoch=0))
+    for ax in (None, Figure().add_subplot()):
+        figure = ns.figures.hyperbolic_disk(table, ax)
+        assert figure.axes[0].get_title().startswith("whole network")

@@ -71,6 +71,41 @@ def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, tmp_path):
     assert ns.Run("c").epochs == [0, 1]
 
 
+def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
+    assert cli("train", *SMALL, "--epochs", "1", "--out", "a")[0] == 0
+    code, _, err = cli("train", "--config", "a/config.toml", "--method", "dense", "--out", "b")
+    assert code == 0
+    assert "early_stop and sparsity belong to its method 'cht'" in err
+    assert (ns.Run("b").config["sparsity"], ns.Run("b").config["early_stop"]) == (0.0, False)
+    assert cli("train", "--config", "a/config.toml", "--method", "set", "--out", "c")[0] == 0
+    assert (ns.Run("c").config["sparsity"], ns.Run("c").config["early_stop"]) == (0.9, False)
+
+
+def test_extreme_runs_end_with_their_figures(cli, tmp_path):
+    """Nothing embeds but the whole network; nothing is removed; everything is; one epoch; fewer than the interval."""
+    for number, options in enumerate(
+        (
+            ["--scale", "1", "--sparsity", "0"],
+            ["--scale", "1", "--sparsity", "0.999"],
+            ["--scale", "1", "--zeta", "0"],
+            ["--scale", "1", "--zeta", "1"],
+            ["--epochs", "1", "--update-interval", "9", "--snapshot-every", "9"],
+        )
+    ):
+        code, out, err = cli("train", "--epochs", "2", "--batch-size", "64", "--out", number, *options)
+        assert code == 0, err
+        assert "Figures" in out
+        assert "never updated" not in err or "--epochs" in options
+    assert "no room for" in cli("train", "--epochs", "2", "--zeta", "1", "--scale", "1", "--out", "again")[2]
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output(tmp_path):
+    command = f"{sys.executable} -m netsparse train --epochs 12 --batch-size 64 --scale 0.5 --out run | head -1"
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, capture_output=True)
+    assert ns.Run(tmp_path / "run").epochs[-1] == 12
+    assert (tmp_path / "run" / "figures" / "accuracy.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

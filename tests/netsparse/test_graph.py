@@ -49,7 +49,23 @@ def test_every_form_of_a_mask_gives_the_same_layer(form):
 
 def test_explicit_zeros_are_no_links_and_duplicates_one():
     mask = sp.coo_array(([0.0, 1.0, 2.0, 1.0, -1.0], ([0, 0, 0, 1, 1], [0, 1, 1, 2, 2])), shape=(2, 3))
-    assert LayerGraph.from_mask(mask).link_keys.tolist() == [1]
+    assert LayerGraph.from_mask(mask).link_keys.tolist() == [1, 5]
+    wrapping = sp.coo_array((np.array([128, 128], np.uint8), ([0, 0], [0, 0])), shape=(1, 1))
+    assert LayerGraph.from_mask(wrapping).n_links == 1
+    assert LayerGraph.from_mask(sp.csr_array(mask)).n_links == 1  # SciPy itself summed 1 and -1 to nothing
+
+
+def test_huge_sparse_tensors_are_never_made_dense():
+    tensor = torch.sparse_coo_tensor([[0, 5], [7, 199_999]], [1.0, 2.0], (200_000, 200_000), check_invariants=True)
+    assert LayerGraph.from_mask(tensor).link_keys.tolist() == [7, 5 * 200_000 + 199_999]
+    assert LayerGraph.from_weight(tensor).n_links == 2
+
+
+def test_masked_arrays_and_unusual_tensors():
+    assert LayerGraph.from_mask(np.ma.masked_array([[1, 1]], mask=[[True, False]])).n_links == 1
+    assert LayerGraph.from_mask(torch.ones(2, 2).to(torch.float8_e4m3fn)).n_links == 4
+    with pytest.raises(MaskFormatError, match="cannot be read"):
+        LayerGraph.from_mask(torch.ones(2, 2, device="meta"))
 
 
 def test_torch_weight_is_transposed_and_keeps_its_values():
@@ -76,6 +92,9 @@ def test_a_link_may_weigh_zero_under_a_mask():
         (np.array([[1.0, np.nan]]), "NaN or infinity"),
         (np.array([[np.inf, 0.0]]), "NaN or infinity"),
         (sp.csr_array(np.array([[1.0, np.nan]])), "NaN or infinity"),
+        (sp.lil_array(np.array([[1.0, np.nan]])), "NaN or infinity"),
+        (sp.dok_array(np.array([[1.0, np.nan]])), "NaN or infinity"),
+        (sp.dia_array(np.diag([1.0, np.nan])), "NaN or infinity"),
         (np.array([["a"]]), "holds numbers"),
         (np.array([[object()]]), "holds numbers"),
         (np.array([[1j]]), "holds numbers"),
@@ -171,6 +190,7 @@ def test_active_neurons_are_the_sources_with_links_and_the_last_targets():
     ("layers", "message"),
     [
         ([], "at least one layer"),
+        ([1], "not of a int"),
         ([LayerGraph.from_mask(MASK, "a"), LayerGraph.from_mask(MASK, "a")], "more than once: a"),
         ([LayerGraph.from_mask(MASK, "a", "x", "y"), LayerGraph.from_mask(MASK, "b", "y", "z")], "group 'y' 2 neurons"),
         ([LayerGraph.from_mask(np.eye(2), "a", "x", "x")], "to itself"),

@@ -96,6 +96,31 @@ def test_safetensors(tmp_path):
     assert ns.load(tmp_path / "half.safetensors")["0"].n_links == 12
 
 
+def test_torch_and_safetensors_take_the_same_tensors(tmp_path):
+    state = {
+        "fc1": torch.tensor([[0, 1, 1]], dtype=torch.int8),
+        "fc2": torch.tensor([[True, False, True]]),
+        "position_ids": torch.arange(512)[None],
+        "low": torch.ones(2, 2).to(torch.float8_e4m3fn),
+    }
+    torch.save(state, tmp_path / "m.pt")
+    safetensors.torch.save_file(state, tmp_path / "m.safetensors")
+    for name in ("m.pt", "m.safetensors"):
+        assert sorted((layer.name, layer.n_links) for layer in ns.load(tmp_path / name)) == [
+            ("fc1", 2),
+            ("fc2", 2),
+            ("low", 4),
+        ]
+    torch.save(torch.ones(3, 3).bool(), tmp_path / "mask.pt")
+    assert single(tmp_path / "mask.pt").n_links == 9
+    sparse = torch.sparse_coo_tensor([[0], [199_999]], [1.0], (200_000, 200_000), check_invariants=True)
+    torch.save({"w": sparse}, tmp_path / "sparse.pt")
+    assert single(tmp_path / "sparse.pt").n_links == 1
+    torch.save({"w": torch.ones(2, 2, device="meta")}, tmp_path / "meta.pt")
+    with pytest.raises(MaskFormatError, match=r"meta\.pt.*cannot be read"):
+        ns.load(tmp_path / "meta.pt")
+
+
 class Bomb:
     """A pickle that creates a file when it is opened."""
 

@@ -94,6 +94,11 @@ def test_constant_features_get_no_link_and_missing_links_are_drawn_and_told(capl
 
 
 def test_correlated_needs_data():
-    for data, message in ((None, "needs data"), (np.ones((1, 4)), "two samples"), (np.ones(4), "two samples")):
+    for data, message in (
+        (None, "needs data"),
+        (np.ones((1, 4)), "two samples"),
+        (np.ones(4), "two samples"),
+        (np.array([[1.0, 2.0], [3.0, np.nan]]), "NaN or infinity, first in feature 1"),
+    ):
         with pytest.raises(NetsparseError, match=message):
             correlated((4, 4), 0.1, np.random.default_rng(0), data)

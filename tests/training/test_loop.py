@@ -131,6 +131,7 @@ def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
     with pytest.raises(NetsparseError, match="smaller --lr"):
         train(config(lr=1e30), run)
     assert run.epochs[0] == 0
+    assert "smaller --lr" in run.log_path.read_text()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

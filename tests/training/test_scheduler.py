@@ -111,6 +111,7 @@ def test_early_stop_freezes_a_layer_at_its_overlap():
     steps(model, made, topology, 10)
     assert topology.last_update == {}
     assert all(a.link_keys.tolist() == b.link_keys.tolist() for a, b in zip(graphs, topology.snapshot(), strict=True))
+    assert make("cht", early_stop=False)[2].method.early_stop is None
     never = make("cht", early_stop=None)
     steps(*never, 40)
     assert not never[2].frozen
@@ -190,6 +191,45 @@ def test_a_copy_of_the_model_can_have_a_scheduler_of_its_own():
         assert [a.n_links for a in own.snapshot()] == [a.n_links for a in topology.snapshot()]
 
 
+@pytest.mark.parametrize("plain", [False, True], ids=["SparseLinear", "nn.Linear"])
+def test_step_zeroes_what_any_optimizer_left_off_the_links(plain):
+    model, _, topology = make("static", plain=plain)
+    for name in ("LBFGS", "Rprop"):
+        optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.1)
+        topology.optimizer = optimizer
+
+        def closure(optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(torch.from_numpy(DATA)), LABELS)
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+            topology.step()
+            for layer in topology.layers:
+                assert torch.all(layer.weight[layer.module.weight_mask == 0] == 0)
+
+
+def test_layers_that_are_not_seen_to_feed_each_other_are_told():
+    model = nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)})
+    with pytest.warns(UserWarning, match="no two of the layers"):
+        TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1), "esml", 0.5, layers=["*"])
+
+
+def test_lazy_layers_and_a_layer_that_is_the_model():
+    model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
+    with pytest.raises(NetsparseError, match="run the model once"):
+        TopologyScheduler(model, torch.optim.SGD(model.parameters(), lr=0.1), "set")
+    alone = nn.Linear(6, 6)
+    topology = TopologyScheduler(alone, torch.optim.SGD(alone.parameters(), lr=0.1), "set", 0.5, layers=["*"])
+    assert topology.snapshot() == Snapshot.from_model(alone)
+    topology.detach()
+    with torch.no_grad():
+        alone.weight.fill_(1.0)
+    assert Snapshot.from_model(alone).n_links == 36
+
+
 def test_frozen_weights_can_be_sparse():
     model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2))
     model[0].weight.requires_grad_(False)
@@ -209,9 +249,14 @@ def test_data_of_another_width_are_refused_before_the_model_is_touched():
     ("options", "message"),
     [
         ({"method": "chtt"}, "did you mean 'cht'"),
-        ({"sparsity": 1.5}, "sparsity must lie"),
-        ({"zeta": -0.1}, "zeta must lie"),
+        ({"sparsity": 1.5}, "sparsity must be a number"),
+        ({"zeta": -0.1}, "zeta must be a number"),
+        ({"sparsity": "much"}, "sparsity must be a number"),
         ({"update_interval": 0}, "update_interval"),
+        ({"update_interval": 1.5}, "update_interval must be a whole number"),
+        ({"seed": -1}, "seed"),
+        ({"layers": []}, "no layer is named"),
+        ({"early_stop": "late"}, "early_stop"),
         ({"layers": ["nothing"]}, "no linear layer is named"),
         ({"removal": "worst"}, "unknown removal rule"),
         ({"regrowth": "best"}, "unknown regrowth rule"),
@@ -256,7 +301,18 @@ def test_chains_are_followed_only_where_neurons_stay_themselves():
     nested = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), nn.Linear(4, 4))
     joined = chain_groups(nested, ["0.0", "0.2", "1"])
     assert joined["0.0"][1] == joined["0.2"][0]
-    assert joined["0.2"][1] != joined["1"][0]
+    assert joined["0.2"][1] == joined["1"][0]
+    blocks = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.PReLU()), nn.Sequential(nn.Linear(4, 4), nn.Mish()))
+    joined = chain_groups(blocks, ["0.0", "1.0"])
+    assert joined["0.0"][1] == joined["1.0"][0]
+
+    class Residual(nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    apart = nn.Sequential(Residual(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 4))
+    joined = chain_groups(apart, ["0.0", "1"])
+    assert joined["0.0"][1] != joined["1"][0]
 
 
 def test_sparse_linear_has_the_manners_of_a_module():
