@@ -1,7 +1,7 @@
 """Start topologies: shape, density, rng and optional data in, biadjacency out, with the exact number of links.
 
 Every topology is a function ``(shape, density, rng, data=None) -> scipy.sparse.csr_array`` in the file of its name;
-`register` puts it into `TOPOLOGIES`.
+the loop below puts it into `TOPOLOGIES`.
 """
 
 from collections.abc import Callable
