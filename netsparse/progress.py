@@ -103,7 +103,7 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
     if len(epochs) > 2:
         rows = rows[rows["epoch"].isin([epochs[0], epochs[-1]])]
     columns = list(dict.fromkeys(zip(rows["epoch"].fillna(-1), rows["scope"], rows["layer"], strict=True)))
-    columns.sort(key=lambda column: column[0])
+    columns.sort(key=lambda column: (column[0], column[1] == "layer"))  # the network first, layers in their order
     shown = Table(title=Text(title), title_justify="left")
     shown.add_column("measure")
     for epoch, scope, layer in columns:
