@@ -179,6 +179,8 @@ def train(
         "snapshot_every": snapshot_every,
     }
     options = TrainConfig.read(config) if config else {}
+    named = _out(options.pop("out", None))
+    out = named if out is None else out
     if method is not None and options.get("method", method) != method:
         options = _without_method(options, method)
     resolved = TrainConfig.resolve({**options, **{name: value for name, value in given.items() if value is not None}})
@@ -210,6 +212,13 @@ def train(
     epochs_kept = run.epochs
     print(f"\nRun directory  {run.path}\nFigures        {run.figures_path}")
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+
+
+def _out(value: object) -> Path | None:
+    """Return the run directory that a configuration file names."""
+    if value is None or isinstance(value, str):
+        return Path(value) if value else None
+    raise NetsparseError(f"out must be text, not {value!r}")
 
 
 def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:

@@ -71,6 +71,16 @@ def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, tmp_path):
     assert ns.Run("c").epochs == [0, 1]
 
 
+def test_the_file_may_name_the_run_directory(cli, tmp_path):
+    (tmp_path / "c.toml").write_text('epochs = 1\nbatch_size = 256\nscale = 0.5\nout = "here"\n')
+    assert cli("train", "--config", "c.toml")[0] == 0
+    assert ns.Run(tmp_path / "here").epochs == [0, 1]
+    assert cli("train", "--config", "c.toml", "--out", "there")[0] == 0
+    (tmp_path / "c.toml").write_text("out = 3")
+    code, _, err = cli("train", "--config", "c.toml")
+    assert (code, "out must be text" in err) == (2, True)
+
+
 def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
     assert cli("train", *SMALL, "--epochs", "1", "--out", "a")[0] == 0
     code, _, err = cli("train", "--config", "a/config.toml", "--method", "dense", "--out", "b")
