@@ -1,5 +1,6 @@
 """Link prediction by Cannistraci-Hebb network automata: one score interface, ranking, ties."""
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,6 +82,8 @@ def predict_links(
 ) -> PredictedLinks:
     """Return the k unlinked pairs of highest score, best first; fewer only if there are fewer.
 
+    Pairs without a path score 0 and come last.
+
     Pairs of equal float32 score are ordered by SPcorr where that decides who is in (the sub-ranking of the CHT
     paper's Appendix J), else at random.
 
@@ -103,15 +106,15 @@ def predict_links(
     Raises
     ------
     NetsparseError
-        If k is negative, or the rule or ties are unknown.
+        If k is negative or no whole number, or the rule or ties are unknown.
 
     Examples
     --------
     >>> predict_links(LayerGraph.from_mask([[1, 0], [1, 1]]), 1)
     PredictedLinks(source=array([0]), target=array([1]), score=array([1.], dtype=float32))
     """
-    if k < 0:
-        raise NetsparseError(f"k must not be negative, it is {k}")
+    if not isinstance(k, Integral) or k < 0:
+        raise NetsparseError(f"k must be a whole number and not negative, it is {k!r}")
     if ties not in ("spcorr", "random"):
         raise NetsparseError(f"ties must be 'spcorr' or 'random', not {ties!r}")
     keys, scores = best_pairs(graph, _scorer(graph, rule), k, ties, np.random.default_rng(seed))

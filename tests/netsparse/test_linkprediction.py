@@ -227,5 +227,7 @@ def test_bad_input():
         score_links(np.eye(3))
     with pytest.raises(NetsparseError, match="negative"):
         predict_links(layer, -1)
+    with pytest.raises(NetsparseError, match="whole number"):
+        predict_links(layer, 1.5)
     with pytest.raises(NetsparseError, match="ties"):
         predict_links(layer, 1, ties="none")
