@@ -243,9 +243,8 @@ def _measure_run(run: Run) -> None:
 
     epochs = run.epochs
     ends, between = [epochs[0], epochs[-1]], epochs[1:-1]
-    tables = [measure(run, "standard", epochs=ends)]
-    tables += [measure(run, "fast", epochs=[epoch]) for epoch in steps(between, "Measuring")]
-    # a measure of the whole run stands in every one of them
+    tables = [measure(run, "standard", epochs=ends), measure(run, "fast", epochs=steps(between, "Measuring"))]
+    # a measure of the whole run stands in both
     table = pd.concat(tables, ignore_index=True).drop_duplicates(
         ["epoch", "scope", "layer", "measure", "group", "node"]
     )
@@ -312,7 +311,6 @@ def _epochs(text: str | None) -> list[int] | None:
 
 
 def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, seed: int) -> pd.DataFrame:
-    import pandas as pd
 
     from netsparse.analysis import measure as measure_graphs
     from netsparse.masks import load
@@ -324,10 +322,7 @@ def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, 
         chosen = found.epochs if epochs is None else epochs
         if not chosen:
             raise NetsparseError(f"{path}: the run holds no snapshot yet")
-        tables = [measure_graphs(found, names, epochs=[epoch], seed=seed) for epoch in steps(chosen, "Measuring")]
-        return pd.concat(tables, ignore_index=True).drop_duplicates(
-            ["epoch", "scope", "layer", "measure", "group", "node"], ignore_index=True
-        )
+        return measure_graphs(found, names, epochs=steps(chosen, "Measuring"), seed=seed)
     if epochs is not None:
         raise NetsparseError(f"--epochs chooses among the snapshots of a run; {path} is not a run directory")
     for snapshot in found if isinstance(found, list) else [found]:
