@@ -126,8 +126,10 @@ def credit_assigned_paths_by_neuron(network: Network) -> np.ndarray | Undefined:
     order = _layer_order(network)
     if isinstance(order, Undefined):
         return order
-    into, out = _counts(network, order, forward=True), _counts(network, order, forward=False)
-    return np.concatenate([into[group] * out[group] for group in network.groups])
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 is told as missing
+        into, out = _counts(network, order, forward=True), _counts(network, order, forward=False)
+        paths = np.concatenate([into[group] * out[group] for group in network.groups])
+    return np.where(np.isfinite(paths), paths, np.nan)
 
 
 @measure("fast")

@@ -48,11 +48,11 @@ def palette(n: int) -> list[tuple[float, float, float]]:
     return list(sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n))
 
 
-def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
+def axes_for(ax: Axes | None) -> tuple[Figure, Axes]:
     """Return the figure and axes to draw in: those handed in, or new ones."""
     if ax is not None:
         return figure_of(ax), ax
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     return figure, figure.add_subplot()
 
 

@@ -278,27 +278,21 @@ def measure(
     """Measure runs, snapshots or another program's masks, and print a table."""
     import pandas as pd
 
-    from netsparse.analysis.measure import choose
-    from netsparse.run import write_table
+    from netsparse.analysis.measure import LEVELS, choose
+    from netsparse.progress import print_measures
+    from netsparse.run import check_table_path, write_table
 
-    names = measures if measures in ("fast", "standard", "full") else [n for n in measures.split(",") if n]
+    names = measures if measures in LEVELS else [n for n in measures.split(",") if n]
     choose(names)  # an unknown name is told before anything is read
     if out is not None:
-        _check_table_path(out)
+        check_table_path(out)
     tables = [_measure_path(path, names, _epochs(epochs), seed) for path in paths]
     table = pd.concat(tables, ignore_index=True)
     for path, part in zip(paths, tables, strict=True):
-        _print_measures(path, part)
+        print_measures(str(path), part)
     if out is not None:
         write_table(out, table)
         print(f"Written: {out} ({len(table)} rows)")
-
-
-def _check_table_path(out: Path) -> None:
-    if out.suffix not in (".parquet", ".csv", ".json"):
-        raise NetsparseError(f"{out}: the table is written as .parquet, .csv or .json; end the name in one of these")
-    if not out.parent.is_dir():
-        raise NetsparseError(f"{out.parent}: no such folder to write the table to")
 
 
 def _epochs(text: str | None) -> list[int] | None:
@@ -311,7 +305,6 @@ def _epochs(text: str | None) -> list[int] | None:
 
 
 def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, seed: int) -> pd.DataFrame:
-
     from netsparse.analysis import measure as measure_graphs
     from netsparse.masks import load
     from netsparse.progress import steps
@@ -330,12 +323,6 @@ def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, 
             print(f"{path}: {layer!r}", file=sys.stderr)
     table = measure_graphs(found, names, seed=seed)
     return table.assign(run=path.name)
-
-
-def _print_measures(path: Path, table: pd.DataFrame) -> None:
-    from netsparse.progress import print_measures
-
-    print_measures(str(path), table)
 
 
 @app.command()
@@ -370,7 +357,7 @@ def list_parts(kind: Annotated[str, typer.Argument(help=", ".join(_KINDS) + ".",
 
     if kind not in _KINDS:
         raise NetsparseError(f"unknown kind '{kind}'; choose from: {', '.join(_KINDS)}")
-    print_parts(kind, _registry(kind))
+    print_parts(_registry(kind))
 
 
 def _registry(kind: str) -> Any:

@@ -36,10 +36,10 @@ def to_csr(matrix: Any, name: str, *, pattern: bool = False) -> sp.csr_array:
     elif matrix.format != "coo":
         matrix = matrix.tocsr()
     check_finite(name, matrix.data)
+    matrix = matrix.copy()  # the caller's own stays as it is
     if pattern:  # before duplicates are summed: 1 and -1 are links
-        matrix = matrix.copy()
         matrix.data = (matrix.data != 0).astype(np.int32)
-    csr = sp.csr_array(matrix, copy=True)
+    csr = sp.csr_array(matrix)
     csr.sum_duplicates()
     csr.eliminate_zeros()
     return csr

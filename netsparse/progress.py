@@ -132,7 +132,7 @@ def _number(value: float | None) -> str:
     return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e9 else f"{value:.6g}"
 
 
-def print_parts(kind: str, parts: Mapping[str, Any]) -> None:
+def print_parts(parts: Mapping[str, Any]) -> None:
     """Print the names of a registry with a line each."""
     shown = Table(box=None, show_header=False, pad_edge=False)
     for name, part in parts.items():

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +217,28 @@ def read_table(path: Path) -> pd.DataFrame:
         raise NetsparseError(f"{path}: not a readable Parquet table: {error}") from error
 
 
+_TABLE_WRITERS: dict[str, Callable[[pd.DataFrame, io.BytesIO], Any]] = {
+    ".parquet": lambda table, file: table.to_parquet(file, index=False),
+    ".csv": lambda table, file: table.to_csv(file, index=False),
+    ".json": lambda table, file: table.to_json(file, orient="records", double_precision=15, indent=1),
+}
+
+
+def check_table_path(path: Path) -> None:
+    """Refuse a path that `write_table` could not write to, before the table is computed.
+
+    Raises
+    ------
+    NetsparseError
+        If its ending is none of ``.parquet``, ``.csv``, ``.json``, or its folder does not exist.
+    """
+    endings = ", ".join(_TABLE_WRITERS)
+    if path.suffix not in _TABLE_WRITERS:
+        raise NetsparseError(f"{path}: a table is written as {endings}; end the name in one of these")
+    if not path.parent.is_dir():
+        raise NetsparseError(f"{path}: cannot be written: no such folder as {path.parent}")
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole, as ``.parquet``, ``.csv`` or ``.json`` (records) by the file's ending.
 
@@ -225,15 +247,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     NetsparseError
         If the ending is another one, or the folder cannot be written to.
     """
+    check_table_path(path)
     buffer = io.BytesIO()
-    writers = {
-        ".parquet": lambda: table.to_parquet(buffer, index=False),
-        ".csv": lambda: table.to_csv(buffer, index=False),
-        ".json": lambda: table.to_json(buffer, orient="records", double_precision=15, indent=1),
-    }
-    if path.suffix not in writers:
-        raise NetsparseError(f"{path}: a table is written as {', '.join(writers)}; end the file's name in one of these")
-    writers[path.suffix]()
+    _TABLE_WRITERS[path.suffix](table, buffer)
     try:
         write_whole(path, buffer.getvalue())
     except OSError as error:

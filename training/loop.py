@@ -18,7 +18,7 @@ from netsparse.graph import Snapshot
 from netsparse.run import METRIC_COLUMNS, Run
 from netsparse.training.checkpoint import TrainingState, save_checkpoint
 from netsparse.training.config import TrainConfig
-from netsparse.training.data import Dataset, Split, load_dataset
+from netsparse.training.data import Dataset, load_dataset
 from netsparse.training.environment import describe_environment
 from netsparse.training.models import MLP
 from netsparse.training.scheduler import TopologyScheduler
@@ -139,7 +139,7 @@ def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None
     run.write_config({**config.as_dict(), "device": device.type})
     run.write_environment(describe_environment(device, config.seed))
     state = _start(config, data, device)
-    parts = {name: _on_device(getattr(data, name), data, device) for name in ("train", "validation", "test")}
+    parts = _on_device(data, device)
     rows: list[tuple[int, str, str, float]] = []
     snapshot = state.topology.snapshot(0)
     run.write_snapshot(snapshot)
@@ -227,11 +227,15 @@ def _start(config: TrainConfig, data: Dataset, device: torch.device) -> Training
     return TrainingState(model, optimizer, lr_scheduler, topology, generator)
 
 
-def _on_device(split: Split, data: Dataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a split's samples, normalised by mean and deviation of all training pixels, and labels."""
-    mean, deviation = float(data.train.x.mean(dtype=np.float64)), float(data.train.x.std(dtype=np.float64))
-    x = torch.from_numpy((split.x - np.float32(mean)) / np.float32(deviation or 1.0))
-    return x.to(device), torch.from_numpy(split.y).to(device)
+def _on_device(data: Dataset, device: torch.device) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return each split's samples, normalised by mean and deviation of all training pixels, and labels."""
+    mean = np.float32(data.train.x.mean(dtype=np.float64))
+    deviation = np.float32(data.train.x.std(dtype=np.float64) or 1.0)
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {
+        name: (torch.from_numpy((split.x - mean) / deviation).to(device), torch.from_numpy(split.y).to(device))
+        for name, split in splits.items()
+    }
 
 
 def _train_epoch(state: TrainingState, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:

@@ -1,5 +1,6 @@
 """Ranking pairs by score, ties by SPcorr (the sub-ranking of the CHT paper's Appendix J)."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -49,10 +50,9 @@ def _candidates(scorer: PairScorer, k: int, positive: bool) -> tuple[np.ndarray,
     keys, scores = np.empty(0, np.int64), np.empty(0, np.float32)
     if k == 0:
         return keys, scores
-    step = max(1, _BLOCK_BYTES // max(8 * n_target, 1))
-    for first in range(0, n_source, step):
+    for first, stop in _blocks(n_source, n_target):
         # float32 closes the last-bit gaps that the order of summation opens between equal sums
-        block = scorer(first, min(first + step, n_source)).astype(np.float32)
+        block = scorer(first, stop).astype(np.float32)
         row, column = np.nonzero(block > 0 if positive else ~np.isnan(block))
         keys = np.concatenate([keys, (row + first) * n_target + column])
         scores = np.concatenate([scores, block[row, column]])
@@ -60,6 +60,13 @@ def _candidates(scorer: PairScorer, k: int, positive: bool) -> tuple[np.ndarray,
             keep = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
             keys, scores = keys[keep], scores[keep]
     return keys, scores
+
+
+def _blocks(n_source: int, n_target: int) -> Iterator[tuple[int, int]]:
+    """Yield first and stop of blocks of rows whose float64 scores take up to `_BLOCK_BYTES`."""
+    step = max(1, _BLOCK_BYTES // max(8 * n_target, 1))
+    for first in range(0, n_source, step):
+        yield first, min(first + step, n_source)
 
 
 def spcorr(graph: LayerGraph, scorer: BipartiteScorer, keys: np.ndarray) -> np.ndarray:
@@ -109,10 +116,8 @@ def _weighted_adjacency(graph: LayerGraph, scorer: BipartiteScorer) -> sp.csr_ar
     """Both directions of every link, weighing 1 / (1 + CH score of that link)."""
     rows, columns = graph.link_rows, graph.biadjacency.indices.astype(np.int64)
     weights = np.empty(graph.n_links)
-    step = max(1, _BLOCK_BYTES // max(8 * graph.n_target, 1))
     indptr = graph.biadjacency.indptr
-    for first in range(0, graph.n_source, step):
-        stop = min(first + step, graph.n_source)
+    for first, stop in _blocks(graph.n_source, graph.n_target):
         part = slice(indptr[first], indptr[stop])
         weights[part] = 1.0 / (1.0 + scorer(first, stop, linked=True)[rows[part] - first, columns[part]])
     n = graph.n_source + graph.n_target

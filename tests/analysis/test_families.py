@@ -9,7 +9,7 @@ import scipy.special
 
 import netsparse.analysis as analysis
 from netsparse import LayerGraph, NetsparseError, Snapshot
-from netsparse.analysis import Undefined, as_network
+from netsparse.analysis import Undefined, as_network, measure
 
 GRAPHS = ("bipA", "ba", "karate")
 
@@ -290,6 +290,9 @@ def test_credit_assigned_paths_beyond_float64():
     assert analysis.log10_credit_assigned_paths(deep) == pytest.approx(400.0)
     assert "10^300" in analysis.credit_assigned_paths(deep).reason
     assert analysis.hub_path_share(deep) == pytest.approx(0.0)
+    by_neuron = measure(deep, ["credit_assigned_paths"]).query("scope == 'node' and layer == ''")
+    assert by_neuron["value"].isna().all()
+    assert set(by_neuron["reason"]) == {"beyond the range of float64"}
     loop = [LayerGraph.from_mask(np.eye(2), "a", "x", "y"), LayerGraph.from_mask(np.eye(2), "b", "y", "x")]
     assert "circle" in analysis.credit_assigned_paths(Snapshot(loop)).reason
     dead = Snapshot([LayerGraph.from_mask(np.zeros((2, 2)))])

@@ -103,7 +103,7 @@ def test_a_checkpoint_goes_on_where_the_run_was(tmp_path):
     run = Run.create(tmp_path / "run")
     made = config(epochs=3, method="set")
     data, device = load_dataset("digits"), torch.device("cpu")
-    x, y = _on_device(data.train, data, device)
+    x, y = _on_device(data, device)["train"]
     torch.set_num_threads(1)
     straight, resumed = _start(made, data, device), _start(made, data, device)
     from netsparse.training.checkpoint import save_checkpoint
