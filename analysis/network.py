@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 
-from netsparse.errors import NetsparseError
+from netsparse.adjacency import as_adjacency
 from netsparse.graph import LayerGraph, Snapshot
 
 T = TypeVar("T")
@@ -124,36 +124,4 @@ def as_network(graph: Any) -> Network:
         graph = Snapshot([graph])
     if isinstance(graph, Snapshot):
         return Network(graph.adjacency, graph)
-    if isinstance(graph, igraph.Graph):
-        return Network(_symmetric(np.array(graph.get_edgelist(), np.int64).reshape(-1, 2), graph.vcount()))
-    if hasattr(graph, "nodes") and hasattr(graph, "edges"):  # networkx, known by its manners
-        index = {node: i for i, node in enumerate(graph.nodes)}
-        pairs = np.array([(index[edge[0]], index[edge[1]]) for edge in graph.edges], np.int64)
-        return Network(_symmetric(pairs.reshape(-1, 2), len(index)))
-    if sp.issparse(graph) or isinstance(graph, np.ndarray):
-        return Network(_from_matrix(graph))
-    raise NetsparseError(
-        f"a {type(graph).__name__} is no graph: hand in a LayerGraph, a Snapshot, a networkx or igraph graph, or a "
-        "symmetric adjacency"
-    )
-
-
-def _symmetric(pairs: np.ndarray, n_nodes: int) -> sp.csr_array:
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    adjacency = sp.coo_array((np.ones(len(both), np.int32), (both[:, 0], both[:, 1])), shape=(n_nodes, n_nodes)).tocsr()
-    adjacency.sum_duplicates()
-    adjacency.data[:] = 1
-    return adjacency
-
-
-def _from_matrix(matrix: Any) -> sp.csr_array:
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise NetsparseError(
-            f"an adjacency is square, this has the shape {matrix.shape}; for a mask use LayerGraph.from_mask"
-        )
-    pattern = LayerGraph.from_mask(matrix, "adjacency").biadjacency
-    if (pattern != pattern.T).nnz:
-        raise NetsparseError("an adjacency is symmetric, this is not; for a mask use LayerGraph.from_mask")
-    coordinates = pattern.tocoo().coords
-    return _symmetric(np.column_stack(coordinates).astype(np.int64), matrix.shape[0])
+    return Network(as_adjacency(graph))

@@ -1,4 +1,4 @@
-"""Regrowth rules: a score for every unlinked pair, a block of rows at a time; the best pairs become links."""
+"""Regrowth rules: which unlinked pairs become links."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,37 +6,45 @@ from functools import partial
 import numpy as np
 
 from netsparse.graph import LayerGraph
-from netsparse.linkprediction.bipartite import RULES, BipartiteScorer
-from netsparse.linkprediction.ranking import PairScorer, best_pairs
+from netsparse.linkprediction import RULES, make_scorer
+from netsparse.linkprediction.ranking import best_pairs
 from netsparse.registry import Registry
 from netsparse.topologies.budget import random_unlinked
 
-RegrowthRule = Callable[[LayerGraph], PairScorer]
+# graph, how many, subranking, rng -> keys of new links
+RegrowthRule = Callable[[LayerGraph, int, bool, np.random.Generator], np.ndarray]
 
 REGROWTH_RULES: Registry[RegrowthRule] = Registry("regrowth rule")
-for _rule in RULES:
-    REGROWTH_RULES.add(_rule, partial(BipartiteScorer, rule=_rule))
 
 
-class RandomScorer:
-    """The same score for every unlinked pair, so that the selector draws among all of them.
+def by_link_prediction(
+    graph: LayerGraph, k: int, subranking: bool, rng: np.random.Generator, *, rule: str
+) -> np.ndarray:
+    """Choose the k unlinked pairs of highest positive score, in any order; fewer if fewer have a path.
 
     Examples
     --------
-    >>> RandomScorer(LayerGraph.from_mask([[1, 0]]))()
-    array([[nan,  1.]])
+    >>> by_link_prediction(LayerGraph.from_mask([[1, 0], [1, 1]]), 3, True, np.random.default_rng(0), rule="ch3-l3")
+    array([1])
     """
-
-    def __init__(self, graph: LayerGraph) -> None:
-        self.shape = (graph.n_source, graph.n_target)
-        self._biadjacency = graph.biadjacency
-
-    def __call__(self, first: int = 0, stop: int | None = None) -> np.ndarray:
-        """Return the scores of rows first … stop − 1; linked pairs are NaN."""
-        return np.where(self._biadjacency[first:stop].toarray() > 0, np.nan, 1.0)
+    ties = "spcorr" if subranking else "random"
+    return best_pairs(make_scorer(graph, rule), k, ties, rng, positive=True)[0]
 
 
-REGROWTH_RULES.add("random", RandomScorer)
+def at_random(graph: LayerGraph, k: int, subranking: bool, rng: np.random.Generator) -> np.ndarray:
+    """Choose k of the unlinked pairs, all of them alike; fewer if there are fewer.
+
+    Examples
+    --------
+    >>> at_random(LayerGraph.from_mask([[1, 0]]), 1, True, np.random.default_rng(0))
+    array([1])
+    """
+    return random_unlinked((graph.n_source, graph.n_target), graph.link_keys, k, rng)
+
+
+for _rule in RULES:
+    REGROWTH_RULES.add(_rule, partial(by_link_prediction, rule=_rule))
+REGROWTH_RULES.add("random", at_random)
 
 
 def regrow(
@@ -66,8 +74,7 @@ def regrow(
     n_filled : int
         How many of them were drawn to fill.
     """
-    scorer = REGROWTH_RULES[rule](graph)
-    chosen, _ = best_pairs(graph, scorer, k, "spcorr" if subranking else "random", rng, positive=True)
+    chosen = REGROWTH_RULES[rule](graph, k, subranking, rng)
     missing = k - len(chosen)
     if missing == 0 or fill == "none":
         return np.sort(chosen), 0

@@ -1,88 +1,227 @@
 """Ranking pairs by score, ties by SPcorr (the sub-ranking of the CHT paper's Appendix J)."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 from scipy.stats import rankdata
 
-from netsparse.graph import LayerGraph
-from netsparse.linkprediction.bipartite import BipartiteScorer
+from netsparse.linkprediction.bipartite import row_blocks, weighted_adjacency
 from netsparse.selection import top_k
+from netsparse.topologies.budget import random_unlinked
 
 # Scores this many bytes at a time.
 _BLOCK_BYTES = 64 * 2**20
+# Lengths of shortest paths this many bytes at a time.
+_LENGTHS_BYTES = 256 * 2**20
+# The highest bits of a float32 choose its bin: the sign, the exponent and 5 bits more.
+_SHIFT = 18
+_N_BINS = 2**13
+# A first floor comes from every so many-th score.
+_STRIDE = 8
+
+Candidates = tuple[np.ndarray, np.ndarray]
 
 
 class PairScorer(Protocol):
-    """Scores of the pairs of one layer, a block of rows at a time; linked pairs are NaN."""
+    """Scores of the pairs of one graph, a block of rows at a time; what is no unlinked pair is NaN.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of all scores.
+    links : scipy.sparse.csr_array
+        The links, in the order of `linked_scores`; those of an undirected graph once, above the diagonal.
+    offset : int
+        Index of target neuron 0 among all nodes.
+    costs : numpy.ndarray, shape (n_rows,)
+        About how much work each row is.
+    """
 
     shape: tuple[int, int]
+    links: sp.csr_array
+    offset: int
+    costs: np.ndarray
 
-    def __call__(self, first: int = 0, stop: int | None = None) -> np.ndarray:
+    def __call__(self, first: int = 0, stop: int | None = None, dtype: type[np.floating] | str = ...) -> np.ndarray:
         """Return the scores of rows first … stop − 1."""
+
+    def linked_scores(self) -> np.ndarray:
+        """Return the score of every link, as if that link were not there."""
 
 
 def best_pairs(
-    graph: LayerGraph, scorer: PairScorer, k: int, ties: str, rng: np.random.Generator, *, positive: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the link keys and float32 scores of the k best unlinked pairs, best first.
+    scorer: PairScorer, k: int, ties: str, rng: np.random.Generator, *, positive: bool = False
+) -> Candidates:
+    """Return the keys (row · n_columns + column) and float32 scores of the k best unlinked pairs, best first.
 
     With ``positive=True`` only pairs of positive score, which have at least one path, are candidates.
     """
-    keys, scores = _candidates(scorer, k, positive)
+    keys, scores = positive_candidates(scorer, k)
+    return _choose(scorer, keys, scores, k, ties, rng) if positive else rank(scorer, keys, scores, k, ties, rng)
+
+
+def rank(
+    scorer: PairScorer, keys: np.ndarray, scores: np.ndarray, k: int, ties: str, rng: np.random.Generator
+) -> Candidates:
+    """Choose the k best of `positive_candidates`; where they are fewer, the best pairs without a path follow them."""
+    if k <= len(keys):
+        return _choose(scorer, keys, scores, k, ties, rng)
+    order = top_k(scores, len(keys), rng)
+    if ties == "random" and scorer.offset:  # of a layer: every pair that is neither linked nor among the keys
+        rows = np.repeat(np.arange(scorer.shape[0]), np.diff(scorer.links.indptr))
+        taken = np.union1d(rows * scorer.shape[1] + scorer.links.indices, keys)
+        without = rng.permutation(random_unlinked(scorer.shape, taken, k - len(keys), rng))
+    else:
+        without = _best_without_path(scorer, k - len(keys), ties, rng)
+    return np.concatenate([keys[order], without]), np.concatenate([scores[order], np.zeros(len(without), np.float32)])
+
+
+def _choose(
+    scorer: PairScorer, keys: np.ndarray, scores: np.ndarray, k: int, ties: str, rng: np.random.Generator
+) -> Candidates:
+    """Choose the k best of candidates that hold the whole tie at the cut, in the order of their keys."""
     tie_break = None
-    if ties == "spcorr" and isinstance(scorer, BipartiteScorer) and 0 < k < len(keys):
-        cut = np.partition(scores, len(scores) - k)[len(scores) - k]
+    if ties == "spcorr" and 0 < k < len(keys):
+        cut = _kth_largest(scores, k)
         tied = np.flatnonzero(scores == cut)
         if np.count_nonzero(scores >= cut) > k:  # only this tie straddles the cut
             tie_break = np.zeros(len(keys))
-            tie_break[tied] = spcorr(graph, scorer, keys[tied])
+            tie_break[tied] = spcorr(scorer, keys[tied])
     chosen = top_k(scores, k, rng, tie_break)
     return keys[chosen], scores[chosen]
 
 
-def _candidates(scorer: PairScorer, k: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return all unlinked pairs whose score is among the k best, ties at the cut included."""
-    n_source, n_target = scorer.shape
+def positive_candidates(scorer: PairScorer, k: int, first: int = 0, stop: int | None = None) -> Candidates:
+    """Return all unlinked pairs of rows first … stop − 1 whose positive score is among their k best.
+
+    Ties at the cut are all in, so there may be more than k; in the order of their keys.
+    """
     keys, scores = np.empty(0, np.int64), np.empty(0, np.float32)
-    if k == 0:
+    stop = scorer.shape[0] if stop is None else stop
+    if k == 0 or 0 in scorer.shape:
         return keys, scores
-    for first, stop in _blocks(n_source, n_target):
+    for start, end in row_blocks((stop - first, scorer.shape[1]), _BLOCK_BYTES):
         # float32 closes the last-bit gaps that the order of summation opens between equal sums
-        block = scorer(first, stop).astype(np.float32)
-        row, column = np.nonzero(block > 0 if positive else ~np.isnan(block))
-        keys = np.concatenate([keys, (row + first) * n_target + column])
-        scores = np.concatenate([scores, block[row, column]])
-        if len(scores) > k:
-            keep = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
-            keys, scores = keys[keep], scores[keep]
+        block = scorer(first + start, first + end, np.float32)
+        floor = _kth_largest(scores, k) if len(scores) >= k else np.float32(0)
+        more, their_scores = _at_least(block, first + start, floor, k)
+        keys, scores = merge([(keys, scores), (more, their_scores)], k)
     return keys, scores
 
 
-def _blocks(n_source: int, n_target: int) -> Iterator[tuple[int, int]]:
-    """Yield first and stop of blocks of rows whose float64 scores take up to `_BLOCK_BYTES`."""
-    step = max(1, _BLOCK_BYTES // max(8 * n_target, 1))
-    for first in range(0, n_source, step):
-        yield first, min(first + step, n_source)
+def merge(parts: Iterable[Candidates], k: int) -> Candidates:
+    """Join candidates of runs of rows, in the order of the rows, and keep the k best with all ties at the cut."""
+    keys, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    if len(scores) > k:
+        keep = scores >= _kth_largest(scores, k)
+        keys, scores = keys[keep], scores[keep]
+    return keys, scores
 
 
-def spcorr(graph: LayerGraph, scorer: BipartiteScorer, keys: np.ndarray) -> np.ndarray:
-    """Return SPcorr of the given pairs: how alike two neurons see the rest of the layer.
+def _kth_largest(scores: np.ndarray, k: int) -> np.float32:
+    return np.float32(np.partition(scores, len(scores) - k)[len(scores) - k])
+
+
+def _at_least(block: np.ndarray, first_row: int, floor: np.float32, k: int) -> Candidates:
+    """Return the positive entries of a block that are ≥ floor and, roughly, among its k best (never too few)."""
+    n_parts = numba.get_num_threads()
+    bits = block.reshape(-1).view(np.uint32)
+    lowest = max(floor.view(np.uint32), np.uint32(1))  # the least positive float32
+    # k pairs of a sample are k pairs of the block: what they exceed is a floor, and most pairs then fail one test
+    lowest = max(lowest, _edge(_histogram(bits, lowest, n_parts, _STRIDE), k))
+    counts = _histogram(bits, lowest, n_parts, 1)
+    edge = _edge(counts, k)
+    ends = np.cumsum(counts[:, edge >> _SHIFT :].sum(axis=1))
+    keys, scores = np.empty(ends[-1], np.int64), np.empty(ends[-1], np.uint32)
+    _collect(bits, max(lowest, edge), np.concatenate([[0], ends[:-1]]), keys, scores)
+    return keys + first_row * block.shape[1], scores.view(np.float32)
+
+
+def _edge(counts: np.ndarray, k: int) -> np.uint32:
+    """Return the lower edge of the bin that holds the k-th largest score, as bits; 0 if there are fewer than k."""
+    from_top = np.cumsum(counts.sum(axis=0)[::-1])
+    return np.uint32(max(_N_BINS - 1 - int(np.searchsorted(from_top, k)), 0) << _SHIFT)
+
+
+# A positive float32 sorts like its bits as an unsigned integer, infinity is the largest, NaN lies above it.
+_BEYOND = np.uint32(0x7F800001)
+
+
+@numba.njit(parallel=True, cache=True)
+def _histogram(
+    bits: np.ndarray, lowest: np.uint32, n_parts: int, stride: int
+) -> np.ndarray:  # pragma: no cover - compiled
+    """Count every stride-th score ≥ lowest by its highest bits, a row of counts for each run of scores."""
+    counts = np.zeros((n_parts, _N_BINS), np.int64)
+    span = np.uint32(_BEYOND - lowest)
+    for part in numba.prange(n_parts):
+        mine = counts[part]
+        begin, end = part * len(bits) // n_parts, (part + 1) * len(bits) // n_parts
+        for i in range(np.uint64(begin), np.uint64(end), np.uint64(stride)):
+            if np.uint32(bits[i] - lowest) < span:
+                mine[bits[i] >> np.uint32(_SHIFT)] += 1
+    return counts
+
+
+@numba.njit(parallel=True, cache=True)
+def _collect(
+    bits: np.ndarray, lowest: np.uint32, starts: np.ndarray, keys: np.ndarray, scores: np.ndarray
+) -> None:  # pragma: no cover - compiled
+    """Write the scores ≥ lowest and their places, run by run, to where `_histogram`'s counts put them."""
+    n_parts = len(starts)
+    span = np.uint32(_BEYOND - lowest)
+    for part in numba.prange(n_parts):
+        begin, end = part * len(bits) // n_parts, (part + 1) * len(bits) // n_parts
+        at = starts[part]
+        for i in range(np.uint64(begin), np.uint64(end)):
+            if np.uint32(bits[i] - lowest) < span:
+                keys[at] = i
+                scores[at] = bits[i]
+                at += 1
+
+
+def _best_without_path(scorer: PairScorer, k: int, ties: str, rng: np.random.Generator) -> np.ndarray:
+    """Return the keys of k unlinked pairs that score 0, by SPcorr and chance, best first: all of them are one tie."""
+    n_zero = sum(len(keys) for keys in _pairs_without_path(scorer))
+    by_spcorr = ties == "spcorr" and n_zero > k  # else nothing straddles a cut
+    weighted = _weighted(scorer) if by_spcorr else None
+    best, rank, chance = np.empty(0, np.int64), np.empty(0), np.empty(0)
+    for keys in _pairs_without_path(scorer):
+        second = spcorr(scorer, keys, weighted) if by_spcorr else np.zeros(len(keys))
+        best, rank = np.concatenate([best, keys]), np.concatenate([rank, second])
+        chance = np.concatenate([chance, rng.random(len(keys))])
+        order = np.lexsort([chance, -rank])[:k]
+        best, rank, chance = best[order], rank[order], chance[order]
+    return best
+
+
+def _pairs_without_path(scorer: PairScorer) -> Iterator[np.ndarray]:
+    n_columns = scorer.shape[1]
+    for first, stop in row_blocks(scorer.shape, _BLOCK_BYTES):
+        row, column = np.nonzero(scorer(first, stop, np.float32) == 0)
+        yield (row + first) * n_columns + column
+
+
+def spcorr(scorer: PairScorer, keys: np.ndarray, weighted: sp.csr_array | None = None) -> np.ndarray:
+    """Return SPcorr of the given pairs: how alike two neurons see the rest of the graph.
 
     Every link weighs 1 / (1 + its own CH score); SPcorr(u, v) is Spearman's correlation between the vectors of
-    weighted shortest-path lengths from u and from v to all neurons of the layer. Unreachable neurons stand at one
-    value larger than any finite length. A vector without variation gives 0.
+    weighted shortest-path lengths from u and from v to all nodes. Unreachable nodes stand at one value larger than any
+    finite length from that node. A vector without variation gives 0.
 
     Parameters
     ----------
-    graph : LayerGraph
-    scorer : BipartiteScorer
-        Of the same graph.
+    scorer : PairScorer
     keys : numpy.ndarray of int64, shape (n_pairs,)
-        Link keys, source · n_target + target.
+        Row · n_columns + column.
+    weighted : scipy.sparse.csr_array, optional
+        The weighted graph, if it is there already.
 
     Returns
     -------
@@ -94,13 +233,18 @@ def spcorr(graph: LayerGraph, scorer: BipartiteScorer, keys: np.ndarray) -> np.n
     Zhang et al. (2023), Ultra-sparse network advantage in deep learning via Cannistraci-Hebb brain-inspired training
     with hyperbolic meta-deep community-layered epitopology, Appendix J.
     """
-    sources, targets = np.divmod(keys, graph.n_target)
-    ends, position = np.unique(np.concatenate([sources, targets + graph.n_source]), return_inverse=True)
-    lengths = csgraph.dijkstra(_weighted_adjacency(graph, scorer), directed=True, indices=ends)
-    finite = np.isfinite(lengths)
-    lengths[~finite] = 1.0 + (lengths[finite].max() if finite.any() else 0.0)
-    # equal lengths reached over different paths differ in their last bits; ranks must not see that
-    ranks = rankdata(np.round(lengths, 10), axis=1)
+    if len(keys) == 0:
+        return np.empty(0)
+    weighted = _weighted(scorer) if weighted is None else weighted
+    first, second = np.divmod(keys, scorer.shape[1])
+    second = second + scorer.offset
+    ends, position = np.unique(np.concatenate([first, second]), return_inverse=True)
+    if len(keys) > 1 and len(ends) * weighted.shape[0] * 8 > _LENGTHS_BYTES and len(ends) > 2:
+        return _spcorr_in_halves(scorer, keys, first, second, weighted)
+    lengths = csgraph.dijkstra(weighted, directed=True, indices=ends)
+    # infinity ranks like any value above the finite lengths.
+    # Equal lengths reached over different paths differ in their last bits: ranks must not see that
+    ranks = rankdata(np.round(lengths, 10, out=lengths), axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norm = np.sqrt(np.einsum("ij,ij->i", ranks, ranks))
     ranks /= np.where(norm > 0, norm, 1.0)[:, None]
@@ -112,16 +256,19 @@ def spcorr(graph: LayerGraph, scorer: BipartiteScorer, keys: np.ndarray) -> np.n
     return np.round(correlation, 12)
 
 
-def _weighted_adjacency(graph: LayerGraph, scorer: BipartiteScorer) -> sp.csr_array:
+def _spcorr_in_halves(
+    scorer: PairScorer, keys: np.ndarray, first: np.ndarray, second: np.ndarray, weighted: sp.csr_array
+) -> np.ndarray:
+    """Split the pairs at the middle of the side that has more end nodes: paths are searched anew, memory stays."""
+    side = max((first, second), key=lambda nodes: len(np.unique(nodes)))
+    nodes = np.unique(side)
+    low = side < nodes[len(nodes) // 2]
+    found = np.empty(len(keys))
+    for half in (low, ~low):
+        found[half] = spcorr(scorer, keys[half], weighted)
+    return found
+
+
+def _weighted(scorer: PairScorer) -> sp.csr_array:
     """Both directions of every link, weighing 1 / (1 + CH score of that link)."""
-    rows, columns = graph.link_rows, graph.biadjacency.indices.astype(np.int64)
-    weights = np.empty(graph.n_links)
-    indptr = graph.biadjacency.indptr
-    for first, stop in _blocks(graph.n_source, graph.n_target):
-        part = slice(indptr[first], indptr[stop])
-        weights[part] = 1.0 / (1.0 + scorer(first, stop, linked=True)[rows[part] - first, columns[part]])
-    n = graph.n_source + graph.n_target
-    tail, head = rows, columns + graph.n_source
-    return sp.csr_array(
-        (np.tile(weights, 2), (np.concatenate([tail, head]), np.concatenate([head, tail]))), shape=(n, n)
-    )
+    return weighted_adjacency(scorer.links, scorer.offset, 1.0 / (1.0 + scorer.linked_scores()))
