@@ -24,12 +24,39 @@ from collections.abc import Iterator
 import numba
 import numpy as np
 import scipy.sparse as sp
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from netsparse.graph import LayerGraph
 from netsparse.linkprediction.rules import FactorTable
 
 # Packed co-degrees of this many bytes at a time: a denser layer takes several passes over b.
 _PACKED_BYTES = 256 * 2**20
+
+
+# So many b before they are needed, their rows are called into the cache.
+_AHEAD = 4
+
+
+@intrinsic
+def _prefetch(typing, array, index):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Call the cache line of array[index] into the cache."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        layout = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.gep(layout.data, [arguments[1]])
+        byte, word = ir.IntType(8), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte.as_pointer(), word, word, word]),
+            "llvm.prefetch.p0",
+        )
+        builder.call(function, [builder.bitcast(pointer, byte.as_pointer()), word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
 
 
 @numba.njit(parallel=True, cache=True)
@@ -91,12 +118,13 @@ def _common(
     columns: np.ndarray,
     column_start: np.ndarray,
     rows: np.ndarray,
+    positions: np.ndarray,
     codegree: np.ndarray,
     places: np.ndarray,
     touched: np.ndarray,
     common: np.ndarray,
 ) -> int:  # pragma: no cover - compiled
-    """List the b that share a neighbour with u and, one b after another, their links (a, b) as places in ``rows``.
+    """List the b that share neighbours a with u and, one b after another, the positions of these a in N(b).
 
     ``codegree`` comes in as zeros and is left to the caller to clear.
     """
@@ -120,7 +148,7 @@ def _common(
         for q in range(column_start[a], column_start[a + 1]):
             b = np.int64(rows[q])
             if b_first <= b < b_stop:
-                common[places[b]] = q
+                common[places[b]] = positions[q]
                 places[b] += 1
     return n_touched
 
@@ -154,12 +182,12 @@ def _score_rows(
         codegree = np.zeros(n_source, np.int32)
         places = np.empty(n_source, np.int64)
         touched = np.empty(n_source, np.uint32)
-        common = np.empty(longest, np.int64)
+        common = np.empty(longest, np.uint32)
         inner = np.empty(n_target)
         for i in range(bins[part], bins[part + 1]):
             u = np.int64(order[i])
             n_touched = _common(
-                u, b_first, b_stop, row_start, columns, column_start, rows, codegree, places, touched, common
+                u, b_first, b_stop, row_start, columns, column_start, rows, positions, codegree, places, touched, common
             )
             if in_passes:
                 total[:] = sums[u - first]
@@ -177,30 +205,56 @@ def _score_rows(
                 g = values[table_start[degree] + table_step * count]
                 block = blocks[b - b_first]
                 # a = v would too, but it reaches linked pairs only, which are NaN
-                s = block + np.int64(positions[common[here]]) * degree
+                s = block + np.int64(common[here]) * degree
+                if t + _AHEAD < n_touched:  # rows come in no order that the processor could foresee
+                    c = np.int64(touched[t + _AHEAD])
+                    at = np.int64(common[places[c] - codegree[c]]) * (row_start[c + 1] - row_start[c])
+                    _prefetch(packed, blocks[c - b_first] + at)  # type: ignore[call-arg]
+                    _prefetch(columns, row_start[c])  # type: ignore[call-arg]
                 if count == 1:
                     for j in range(degree):
                         total[columns[row + j]] += g * values[packed[s + j]]
-                elif count == 2:
-                    s1 = block + np.int64(positions[common[here + 1]]) * degree
+                    continue
+                s1 = block + np.int64(common[here + 1]) * degree
+                if count == 2:
                     for j in range(degree):
                         total[columns[row + j]] += g * (values[packed[s + j]] + values[packed[s1 + j]])
+                    continue
+                s2 = block + np.int64(common[here + 2]) * degree
+                if count == 3:
+                    for j in range(degree):
+                        total[columns[row + j]] += g * (
+                            values[packed[s + j]] + values[packed[s1 + j]] + values[packed[s2 + j]]
+                        )
+                    continue
+                s3 = block + np.int64(common[here + 3]) * degree
+                if count == 4:
+                    for j in range(degree):
+                        total[columns[row + j]] += g * (
+                            values[packed[s + j]]
+                            + values[packed[s1 + j]]
+                            + values[packed[s2 + j]]
+                            + values[packed[s3 + j]]
+                        )
+                    continue
+                for j in range(degree):
+                    inner[j] = (
+                        values[packed[s + j]] + values[packed[s1 + j]] + values[packed[s2 + j]] + values[packed[s3 + j]]
+                    )
+                for x in range(here + 4, here + count - 2, 2):
+                    s = block + np.int64(common[x]) * degree
+                    s1 = block + np.int64(common[x + 1]) * degree
+                    for j in range(degree):
+                        inner[j] += values[packed[s + j]] + values[packed[s1 + j]]
+                # one or two are left
+                s = block + np.int64(common[where - 1]) * degree
+                if count % 2 == 1:
+                    for j in range(degree):
+                        total[columns[row + j]] += g * (inner[j] + values[packed[s + j]])
                 else:
-                    s1 = block + np.int64(positions[common[here + 1]]) * degree
-                    s2 = block + np.int64(positions[common[here + 2]]) * degree
+                    s1 = block + np.int64(common[where - 2]) * degree
                     for j in range(degree):
-                        inner[j] = values[packed[s + j]] + values[packed[s1 + j]] + values[packed[s2 + j]]
-                    for x in range(here + 3, here + count - 1, 2):
-                        s = block + np.int64(positions[common[x]]) * degree
-                        s1 = block + np.int64(positions[common[x + 1]]) * degree
-                        for j in range(degree):
-                            inner[j] += values[packed[s + j]] + values[packed[s1 + j]]
-                    if count % 2 == 0:
-                        s = block + np.int64(positions[common[here + count - 1]]) * degree
-                        for j in range(degree):
-                            inner[j] += values[packed[s + j]]
-                    for j in range(degree):
-                        total[columns[row + j]] += g * inner[j]
+                        total[columns[row + j]] += g * (inner[j] + values[packed[s + j]] + values[packed[s1 + j]])
             if in_passes:
                 sums[u - first] = total
                 total[:] = 0.0
@@ -241,12 +295,12 @@ def _score_linked(
         codegree = np.zeros(n_source, np.int32)
         places = np.empty(n_source, np.int64)
         touched = np.empty(n_source, np.uint32)
-        common = np.empty(longest, np.int64)
+        common = np.empty(longest, np.uint32)
         link = np.empty(n_target, np.int64)
         for i in range(bins[part], bins[part + 1]):
             u = np.int64(order[i])
             n_touched = _common(
-                u, b_first, b_stop, row_start, columns, column_start, rows, codegree, places, touched, common
+                u, b_first, b_stop, row_start, columns, column_start, rows, positions, codegree, places, touched, common
             )
             for p in range(row_start[u], row_start[u + 1]):
                 link[columns[p]] = p
@@ -263,10 +317,10 @@ def _score_linked(
                 degree = row_start[b + 1] - row
                 g = values[table_start[degree] + table_step * (count - 1)]
                 for x in range(here, where):
-                    start = blocks[b - b_first] + np.int64(positions[common[x]]) * degree
+                    start = blocks[b - b_first] + np.int64(common[x]) * degree
                     for y in range(here, where):
                         if x != y:
-                            j = np.int64(positions[common[y]])
+                            j = np.int64(common[y])
                             f = values[np.int64(packed[start + j]) - table_step]
                             scores[link[columns[row + j]]] += g * f
 

@@ -128,3 +128,22 @@ def test_scores_and_selection(benchmark, name):
     benchmark.extra_info.update(median, ratio=ratio)
     assert ratio + median["codegrees"] / median["scores"] >= least_ratio
     assert median["select"] <= median["scores"]
+
+
+@numba.njit
+def scatter_a_constant(total, columns, starts, degree):
+    for start in starts:
+        for j in range(degree):
+            total[columns[start + j]] += 1.5
+
+
+def test_floor_of_one_scattered_addition(benchmark):
+    """The inner loop without look-ups: a row of column numbers in, one addition each into a row of sums."""
+    n, degree, n_adds = 1568, 16, 10**7
+    rng = np.random.default_rng(0)
+    columns = np.concatenate([np.sort(rng.choice(n, degree, False)) for _ in range(n)]).astype(np.uint32)
+    starts = rng.integers(0, n, n_adds // degree) * degree
+    total = np.zeros(n)
+    benchmark.pedantic(scatter_a_constant, (total, columns, starts, degree), rounds=ROUNDS, warmup_rounds=1)
+    print(f"\n{1e9 * benchmark.stats.stats.median / len(starts) / degree:.2f} ns an addition on one thread")
+    assert total.sum() == pytest.approx((ROUNDS + 1) * 1.5 * len(starts) * degree)

@@ -194,8 +194,8 @@ def test_a_copy_of_the_model_can_have_a_scheduler_of_its_own():
 @pytest.mark.parametrize("plain", [False, True], ids=["SparseLinear", "nn.Linear"])
 def test_step_zeroes_what_any_optimizer_left_off_the_links(plain):
     model, _, topology = make("static", plain=plain)
-    for name in ("LBFGS", "Rprop"):
-        optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.1)
+    for name, lr in (("LBFGS", 0.01), ("Rprop", 0.1)):  # LBFGS at 0.1 runs off to NaN on some machines
+        optimizer = getattr(torch.optim, name)(model.parameters(), lr=lr)
         topology.optimizer = optimizer
 
         def closure(optimizer=optimizer):

@@ -1,6 +1,7 @@
 """The topology update: exact counts, weights that follow their links, ANP that never rises."""
 
 import itertools
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -116,3 +117,17 @@ def test_equal_seeds_give_equal_updates(chain):
 def test_a_method_that_does_not_evolve_is_refused(chain):
     with pytest.raises(ValueError, match="does not evolve"):
         evolve(chain(0).layers, "static")
+
+
+@pytest.mark.parametrize("method", EVOLVING)
+def test_an_update_holds_nothing_of_the_size_of_the_layer(method, random_layer, monkeypatch):
+    monkeypatch.setattr("netsparse.linkprediction.ranking._BLOCK_BYTES", 2**20)  # 1 MiB of scores at a time
+    # SPcorr's path lengths apart, which are bounded on their own
+    plain, rng = replace(METHODS[method], subranking=False), np.random.default_rng(0)
+    layer = random_layer(0, (3000, 3000), 0.002)
+    update_topology([layer], plain, 0.3, rng)  # compiled
+    tracemalloc.start()
+    update_topology([layer], plain, 0.3, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < layer.n_source * layer.n_target  # one byte a pair would be too much
