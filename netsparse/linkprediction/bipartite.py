@@ -210,7 +210,7 @@ def _score_rows(
                     c = np.int64(touched[t + _AHEAD])
                     at = np.int64(common[places[c] - codegree[c]]) * (row_start[c + 1] - row_start[c])
                     _prefetch(packed, blocks[c - b_first] + at)  # type: ignore[call-arg]
-                    _prefetch(columns, row_start[c])  # type: ignore[call-arg]
+                    _prefetch(columns, row_start[c])
                 if count == 1:
                     for j in range(degree):
                         total[columns[row + j]] += g * values[packed[s + j]]
