@@ -17,7 +17,7 @@ def as_adjacency(graph: Any) -> sp.csr_array:
     Parameters
     ----------
     graph : LayerGraph, Snapshot, networkx graph, igraph graph, or symmetric adjacency (SciPy or NumPy)
-        Links are undirected and have no weight: every non-zero entry of an adjacency is a link; loops are dropped,
+        Links of a directed networkx or igraph graph are read as undirected, too. They have no weight: every non-zero entry of an adjacency is a link; loops are dropped,
         parallel links counted once.
 
     Raises

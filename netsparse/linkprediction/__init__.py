@@ -135,7 +135,7 @@ def predict_links(
 ) -> PredictedLinks:
     """Return the k unlinked pairs of highest score, best first; fewer only if there are fewer.
 
-    Pairs without a path score 0 and come last.
+    Pairs that score 0, those without a path above all, come last.
 
     Pairs of equal float32 score are ordered by SPcorr where that decides who is in (the sub-ranking of the CHT
     paper's Appendix J), else at random. Scores are made and dropped a block of rows at a time.
@@ -161,7 +161,7 @@ def predict_links(
     Raises
     ------
     NetsparseError
-        If k is negative or no whole number, or the graph, rule or ties are unknown.
+        If k is negative or no whole number, the seed is none, or the graph, rule or ties are unknown.
 
     Examples
     --------
@@ -169,7 +169,10 @@ def predict_links(
     PredictedLinks(source=array([0]), target=array([1]), score=array([1.], dtype=float32))
     """
     check_request(k, ties)
-    rng = np.random.default_rng(seed)
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise NetsparseError(f"seed must be a whole number that is not negative, not {seed!r}") from error
     if _is_tensor(graph):
         from netsparse.linkprediction import tensors
 
@@ -201,6 +204,8 @@ def make_scorer(graph: Any, rule: str) -> PairScorer:
     NetsparseError
         If the graph is none, too large, or the rule does not fit it.
     """
+    if _is_tensor(graph):
+        graph = LayerGraph.from_mask(graph)
     layer = isinstance(graph, LayerGraph)
     fitting = RULES if layer else (*L2_RULES, *L3_RULES)
     if rule not in fitting:

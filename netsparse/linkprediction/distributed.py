@@ -30,7 +30,8 @@ def predict_links(
     Parameters
     ----------
     graph, k, rule, ties, seed
-        As in `netsparse.predict_links`; the seed a number, so that all processes draw alike.
+        As in `netsparse.predict_links`; the seed a number, so that all processes draw alike. A tensor is scored on the
+        CPU, the result is arrays.
     group : torch.distributed.ProcessGroup, optional
         Of the default one if None; ``torch.distributed.init_process_group`` comes before.
 

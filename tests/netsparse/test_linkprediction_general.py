@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis.extra.numpy import arrays
 
 from netsparse import LayerGraph, NetsparseError, Snapshot, predict_links, score_links
@@ -89,7 +90,13 @@ def test_graphs_of_any_library_are_the_same_graph():
     graph = nx.karate_club_graph()
     expected = score_links(graph, "ch3-l3")
     adjacency = nx.to_scipy_sparse_array(graph, weight=None)
-    for other in (igraph.Graph.from_networkx(graph), adjacency, sp.csc_array(adjacency), adjacency.toarray()):
+    for other in (
+        igraph.Graph.from_networkx(graph),
+        graph.to_directed(),
+        adjacency,
+        sp.csc_array(adjacency),
+        adjacency.toarray(),
+    ):
         assert np.array_equal(score_links(other, "ch3-l3"), expected, equal_nan=True)
 
 
@@ -203,9 +210,16 @@ def test_hand_computed_undirected_values():
         (np.ones((2, 3)), "ch3-l3", "square"),
         (np.array([[0, 1], [0, 0]]), "ch3-l3", "symmetric"),
         (3, "ch3-l3", "no graph"),
+        (torch.eye(3), "ch3-l2", "one side"),
     ],
 )
 def test_what_does_not_fit_is_told(graph, rule, message):
     for call in (score_links, lambda g, r: predict_links(g, 1, r)):
         with pytest.raises(NetsparseError, match=message):
             call(graph, rule)
+
+
+@pytest.mark.parametrize("seed", ["a", -1, 1.5])
+def test_a_seed_that_is_none_is_told(seed):
+    with pytest.raises(NetsparseError, match="seed"):
+        predict_links(nx.path_graph(3), 1, "ch3-l3", seed=seed)
