@@ -17,8 +17,8 @@ def as_adjacency(graph: Any) -> sp.csr_array:
     Parameters
     ----------
     graph : LayerGraph, Snapshot, networkx graph, igraph graph, or symmetric adjacency (SciPy or NumPy)
-        Links of a directed networkx or igraph graph are read as undirected, too. They have no weight: every non-zero entry of an adjacency is a link; loops are dropped,
-        parallel links counted once.
+        Links have no weight, and no direction even where the graph is directed: every non-zero entry of an adjacency is
+        a link; loops are dropped, parallel links counted once.
 
     Raises
     ------
