@@ -23,7 +23,6 @@ from collections.abc import Iterator
 
 import numba
 import numpy as np
-import scipy.sparse as sp
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -453,12 +452,3 @@ def row_blocks(shape: tuple[int, int], n_bytes: int) -> Iterator[tuple[int, int]
     step = max(1, n_bytes // max(4 * shape[1], 1))
     for first in range(0, shape[0], step):
         yield first, min(first + step, shape[0])
-
-
-def weighted_adjacency(links: sp.csr_array, offset: int, weights: np.ndarray) -> sp.csr_array:
-    """Both directions of every link of a biadjacency, target neurons counted from ``offset``."""
-    rows = np.repeat(np.arange(links.shape[0], dtype=np.int64), np.diff(links.indptr))
-    columns = links.indices.astype(np.int64) + offset
-    n = offset + links.shape[1]
-    ends = (np.concatenate([rows, columns]), np.concatenate([columns, rows]))
-    return sp.csr_array((np.tile(weights, 2), ends), shape=(n, n))

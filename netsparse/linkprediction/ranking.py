@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 from scipy.stats import rankdata
 
-from netsparse.linkprediction.bipartite import row_blocks, weighted_adjacency
+from netsparse.linkprediction.bipartite import row_blocks
 from netsparse.selection import top_k
 from netsparse.topologies.budget import random_unlinked
 
@@ -74,8 +74,8 @@ def rank(
         return _choose(scorer, keys, scores, k, ties, rng)
     order = top_k(scores, len(keys), rng)
     if ties == "random" and scorer.offset:  # of a layer: every pair that is neither linked nor among the keys
-        rows = np.repeat(np.arange(scorer.shape[0]), np.diff(scorer.links.indptr))
-        taken = np.union1d(rows * scorer.shape[1] + scorer.links.indices, keys)
+        rows, columns = scorer.links.tocoo().coords
+        taken = np.union1d(rows.astype(np.int64) * scorer.shape[1] + columns, keys)
         without = rng.permutation(random_unlinked(scorer.shape, taken, k - len(keys), rng))
     else:
         without = _best_without_path(scorer, k - len(keys), ties, rng)
@@ -239,7 +239,7 @@ def spcorr(scorer: PairScorer, keys: np.ndarray, weighted: sp.csr_array | None =
     first, second = np.divmod(keys, scorer.shape[1])
     second = second + scorer.offset
     ends, position = np.unique(np.concatenate([first, second]), return_inverse=True)
-    if len(keys) > 1 and len(ends) * weighted.shape[0] * 8 > _LENGTHS_BYTES and len(ends) > 2:
+    if len(ends) * weighted.shape[0] * 8 > _LENGTHS_BYTES and len(ends) > 2:
         return _spcorr_in_halves(scorer, keys, first, second, weighted)
     lengths = csgraph.dijkstra(weighted, directed=True, indices=ends)
     # infinity ranks like any value above the finite lengths.
@@ -271,4 +271,8 @@ def _spcorr_in_halves(
 
 def _weighted(scorer: PairScorer) -> sp.csr_array:
     """Both directions of every link, weighing 1 / (1 + CH score of that link)."""
-    return weighted_adjacency(scorer.links, scorer.offset, 1.0 / (1.0 + scorer.linked_scores()))
+    rows, columns = (ends.astype(np.int64) for ends in scorer.links.tocoo().coords)
+    columns += scorer.offset
+    n = scorer.offset + scorer.shape[1]
+    ends = (np.concatenate([rows, columns]), np.concatenate([columns, rows]))
+    return sp.csr_array((np.tile(1.0 / (1.0 + scorer.linked_scores()), 2), ends), shape=(n, n))
