@@ -147,6 +147,14 @@ def train(
     no_early_stop: Annotated[bool, typer.Option("--no-early-stop", help="Never freeze a layer.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same result.", show_default="0")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.", show_default="auto")] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the sparse layers: masked (dense weight × mask), csr (only the links, CPU), cuda (only the links, "
+            "GPU) or auto (the faster one).",
+            show_default="auto",
+        ),
+    ] = None,
     snapshot_every: Annotated[
         int | None, typer.Option(help="Epochs from one snapshot to the next.", show_default="1")
     ] = None,
@@ -176,6 +184,7 @@ def train(
         "early_stop": False if no_early_stop else early_stop,
         "seed": seed,
         "device": device,
+        "backend": backend,
         "snapshot_every": snapshot_every,
     }
     options = TrainConfig.read(config) if config else {}
@@ -187,11 +196,12 @@ def train(
 
     from netsparse.run import Run
     from netsparse.training.data import load_dataset
-    from netsparse.training.loop import choose_device
+    from netsparse.training.loop import choose_device, resolve_backend
     from netsparse.training.loop import train as train_network
 
     choose_device(resolved.device)  # what would stop the run at its start is told before it has a directory
     data = load_dataset(resolved.dataset, resolved.data_dir)
+    chosen = resolve_backend(resolved, data)
     stem = f"{resolved.dataset}-{resolved.method}"
     run = Run.create(out) if out is not None else Run.create_numbered(stem)
 
@@ -199,7 +209,7 @@ def train(
 
     print(
         f"Training {resolved.method} on {resolved.dataset}: sparsity {resolved.sparsity:g}, scale {resolved.scale:g}, "
-        f"{resolved.epochs} epochs, seed {resolved.seed}"
+        f"{resolved.epochs} epochs, seed {resolved.seed}, backend {chosen}"
     )
     with training_progress(resolved.epochs) as show:
         result = train_network(resolved, run, show, data)
@@ -223,7 +233,7 @@ def _out(value: object) -> Path | None:
 
 def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     """Leave out of a configuration file's options what belongs to its method, for another method's defaults."""
-    own = {"early_stop", "sparsity"} if "dense" in (method, options["method"]) else {"early_stop"}
+    own = {"early_stop", "sparsity", "backend"} if "dense" in (method, options["method"]) else {"early_stop"}
     dropped = sorted(own & set(options))
     if dropped:
         print(

@@ -298,9 +298,10 @@ class Snapshot:
     def from_model(cls, model: Any, epoch: int | None = None) -> Snapshot:
         """Make a snapshot of a live torch model.
 
-        Layers are the modules with a two-dimensional ``weight`` and a ``weight_mask`` (`SparseLinear`, layers under a
-        `TopologyScheduler`, layers pruned by ``torch.nn.utils.prune``); if the model has none, every linear module,
-        its non-zero weights being the links. Layers join only where the model's ``group_names`` say so (a dict,
+        Layers are the modules that give a graph of themselves (``to_graph``: `SparseLinear`) or have a two-dimensional
+        ``weight`` and a ``weight_mask`` (layers under a `TopologyScheduler`, layers pruned by
+        ``torch.nn.utils.prune``); if the model has none, every linear module, its non-zero weights being the links.
+        Layers join only where the model's ``group_names`` say so (a dict,
         layer name -> (source, target)); else each stands alone.
 
         Raises
@@ -310,7 +311,7 @@ class Snapshot:
         """
         modules = [(name or "layer", m) for name, m in model.named_modules() if getattr(m, "weight", None) is not None]
         matrices = [(name, m) for name, m in modules if getattr(m.weight, "ndim", 0) == 2]
-        masked = [(name, m) for name, m in matrices if getattr(m, "weight_mask", None) is not None]
+        masked = [(name, m) for name, m in modules if hasattr(m, "to_graph") or _has_mask(m)]
         chosen = masked or [(name, m) for name, m in matrices if hasattr(m, "in_features")]
         if not chosen:
             raise NetsparseError("the model has no linear layer to make a snapshot of")
@@ -318,6 +319,9 @@ class Snapshot:
         layers = []
         for name, module in chosen:
             source, target = groups.get(name, (f"{name}.source", f"{name}.target"))
+            if hasattr(module, "to_graph"):
+                layers.append(module.to_graph(name, source, target))
+                continue
             mask = getattr(module, "weight_mask", None)
             layers.append(LayerGraph.from_weight(module.weight, name, source, target, mask=mask))
         return cls(layers, epoch)
@@ -398,3 +402,8 @@ class Snapshot:
     def __repr__(self) -> str:
         at = "" if self.epoch is None else f"epoch {self.epoch}, "
         return f"Snapshot({at}{len(self.layers)} layers, {self.n_neurons} neurons, {self.n_links} links)"
+
+
+def _has_mask(module: Any) -> bool:
+    """Whether a module has a weight matrix under a mask."""
+    return getattr(module.weight, "ndim", 0) == 2 and getattr(module, "weight_mask", None) is not None

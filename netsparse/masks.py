@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zipfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -170,12 +171,14 @@ def _read_safetensors(path: Path) -> Snapshot:
             kinds = {name: (tensor.get_dtype(), tensor.get_shape()) for name, tensor in tensors.items()}
             matrices = [n for n, (kind, shape) in kinds.items() if len(shape) == 2 and kind in _MATRIX_KINDS]
             chosen = {n: file.get_tensor(n) for n in matrices if kinds[n][0] in _NUMPY_KINDS}
+            plain = [n for n in names if kinds[n][0] in ("F32", "F64", "I32", "I64")]
+            sparse = _sparse_layers(plain, file.get_tensor)
     except (safetensors.SafetensorError, OSError) as error:
         raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
     if len(chosen) < len(matrices):  # NumPy has no bfloat16 and no float8
         with safetensors.safe_open(path, framework="pt") as file:
             chosen = {name: file.get_tensor(name) for name in matrices}
-    return _from_tensors(path, chosen, {name: shape for name, (_, shape) in kinds.items()})
+    return _from_tensors(path, chosen, {name: shape for name, (_, shape) in kinds.items()}, sparse)
 
 
 def _read_state_dict(path: Path) -> Snapshot:
@@ -200,14 +203,40 @@ def _read_state_dict(path: Path) -> Snapshot:
     tensors = {str(name): value for name, value in state.items() if torch.is_tensor(value)}
     masks = (torch.bool, torch.int8, torch.uint8)
     matrices = {n: t for n, t in tensors.items() if t.ndim == 2 and (t.is_floating_point() or t.dtype in masks)}
-    return _from_tensors(path, matrices, {name: list(tensor.shape) for name, tensor in tensors.items()})
+    plain = [n for n, t in tensors.items() if t.dtype in (torch.float32, torch.float64, torch.int32, torch.int64)]
+    sparse = _sparse_layers(plain, lambda name: tensors[name].detach().numpy())
+    return _from_tensors(path, matrices, {name: list(tensor.shape) for name, tensor in tensors.items()}, sparse)
 
 
-def _from_tensors(path: Path, tensors: dict[str, Any], shapes: dict[str, Any]) -> Snapshot:
-    """Make layers of torch-oriented matrices; a mask goes with its weights."""
+def _sparse_layers(names: Collection[str], tensor: Callable[[str], np.ndarray]) -> dict[str, LayerGraph]:
+    """Make layers of a SparseLinear's links and one weight a link, by the name of their weights."""
+    layers = {}
+    for name in names:
+        base = name.removesuffix("source_start")
+        parts = [f"{base}{part}" for part in ("source_start", "targets", "target_start", "weight")]
+        if base != name and all(part in names for part in parts):
+            start, targets, target_start, weights = map(tensor, parts)
+            layer = base.removesuffix(".") or "layer"
+            try:
+                shape = (len(start) - 1, len(target_start) - 1)
+                links = sp.csr_array((np.ones(len(targets), np.int32), targets, start), shape=shape)
+            except (ValueError, TypeError, IndexError) as error:
+                raise MaskFormatError(f"layer '{layer}': its links are broken: {error}") from error
+            layers[parts[-1]] = LayerGraph(layer, links, weights=weights)
+    return layers
+
+
+def _from_tensors(
+    path: Path, tensors: dict[str, Any], shapes: dict[str, Any], sparse: dict[str, LayerGraph]
+) -> Snapshot:
+    """Make layers of torch-oriented matrices; a mask goes with its weights. Those of ``sparse`` are made already."""
     layers = []
-    for name, tensor in tensors.items():
-        base = name.removesuffix("_orig")
+    for name in shapes:
+        if name in sparse:
+            layers.append(sparse[name])
+        if name not in tensors:
+            continue
+        tensor, base = tensors[name], name.removesuffix("_orig")
         if name.endswith("_mask") and name.removesuffix("_mask") + "_orig" in tensors:
             continue
         if name.endswith("_mask") and name.removesuffix("_mask") in tensors:  # a SparseLinear's own state dict

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netsparse.training.config import TrainConfig
     from netsparse.training.data import DATASETS, load_dataset
-    from netsparse.training.layers import SparseLinear
+    from netsparse.training.layers import SparseLinear, to_dense
     from netsparse.training.loop import train
     from netsparse.training.methods import METHODS, Method
     from netsparse.training.models import MLP
     from netsparse.training.scheduler import TopologyScheduler
+    from netsparse.training.sequential import SparseSequential
 
 _LAZY = {
     "DATASETS": "data",
@@ -21,9 +22,11 @@ _LAZY = {
     "MLP": "models",
     "Method": "methods",
     "SparseLinear": "layers",
+    "SparseSequential": "sequential",
     "TopologyScheduler": "scheduler",
     "TrainConfig": "config",
     "load_dataset": "data",
+    "to_dense": "layers",
     "train": "loop",
 }
 
@@ -33,9 +36,11 @@ __all__ = [
     "MLP",
     "Method",
     "SparseLinear",
+    "SparseSequential",
     "TopologyScheduler",
     "TrainConfig",
     "load_dataset",
+    "to_dense",
     "train",
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.storage import pack_header, read_safetensors, write_whole
 from netsparse.training.scheduler import TopologyScheduler
+from netsparse.training.writer import copy_to_host
 
 CHECKPOINT_FORMAT = "netsparse-checkpoint"
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class TrainingState:
 
 def save_checkpoint(path: Path, state: TrainingState, epoch: int) -> None:
     """Write the state after an epoch as one safetensors file, whole or not at all."""
+    hold_checkpoint(state, epoch)(path)
+
+
+def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
+    """Copy the state after an epoch; the function returned writes it, while the training may go on."""
     tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
     optimizer = state.optimizer.state_dict()
     scalars: dict[str, dict[str, Any]] = {}
@@ -51,17 +59,24 @@ def save_checkpoint(path: Path, state: TrainingState, epoch: int) -> None:
             else:
                 scalars.setdefault(str(index), {})[name] = value
     topology = state.topology.state_dict()
-    for name, mask in topology.pop("masks").items():
-        tensors[f"topology.{name}"] = mask
+    for name, keys in topology.pop("links").items():
+        tensors[f"topology.{name}"] = keys
     tensors["generator"] = state.generator.get_state()
-    content = {
-        "epoch": epoch,
-        "optimizer": {"scalars": scalars, "param_groups": optimizer["param_groups"]},
-        "lr_scheduler": state.lr_scheduler.state_dict(),
-        "topology": topology,
-    }
-    held = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_whole(path, safetensors.torch.save(held, pack_header(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, content)))
+    content = copy.deepcopy(
+        {
+            "epoch": epoch,
+            "optimizer": {"scalars": scalars, "param_groups": optimizer["param_groups"]},
+            "lr_scheduler": state.lr_scheduler.state_dict(),
+            "topology": topology,
+        }
+    )
+    held = copy_to_host(tensors)
+
+    def write(path: Path) -> None:
+        header = pack_header(CHECKPOINT_FORMAT, CHECKPOINT_VERSION, content)
+        write_whole(path, safetensors.torch.save(held(), header))
+
+    return write
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:
@@ -88,6 +103,6 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     except (RuntimeError, ValueError) as error:
         raise NetsparseError(f"{path}: belongs to another network: {error}") from error
     state.lr_scheduler.load_state_dict(header["lr_scheduler"])
-    state.topology.load_state_dict({**header["topology"], "masks": under("topology.")})
+    state.topology.load_state_dict({**header["topology"], "links": under("topology.")})
     state.generator.set_state(tensors["generator"])
     return int(header["epoch"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netsparse.errors import NetsparseError
+from netsparse.training.backends import BACKENDS
 from netsparse.training.data import DATASETS
 from netsparse.training.methods import METHODS
 
@@ -50,6 +51,8 @@ class TrainConfig:
         Overlap at which a layer's topology is frozen; False never.
     seed : int
     device : {"auto", "cpu", "cuda"}
+    backend : {"auto", "masked", "csr", "cuda"}
+        Of the sandwich layers (see `netsparse.training.SparseLinear`).
     snapshot_every : int
         Epochs from one snapshot to the next; the first and the last are always kept.
     """
@@ -69,6 +72,7 @@ class TrainConfig:
     early_stop: float | bool
     seed: int
     device: str
+    backend: str
     snapshot_every: int
 
     @classmethod
@@ -112,12 +116,15 @@ class TrainConfig:
             "early_stop": method.early_stop or False,
             "seed": 0,
             "device": "auto",
+            "backend": "auto",
             "snapshot_every": 1,
             **_DEFAULTS.get(dataset, _PAPER),
         }
         if method.name == "dense":
             if given.get("sparsity", 0) != 0:
                 raise NetsparseError(f"method 'dense' has sparsity 0, not {given['sparsity']}; leave the sparsity out")
+            if given.get("backend", "auto") not in ("auto", "masked"):
+                raise NetsparseError(f"method 'dense' has no backend {given['backend']!r}; leave the backend out")
             defaults["sparsity"] = 0.0
         values = {**defaults, **given}
         return cls(**{name: _typed(name, values[name], defaults[name]) for name in names})
@@ -152,6 +159,7 @@ class TrainConfig:
             "early_stop": (self.early_stop is False or 0.0 < self.early_stop <= 1.0, "above 0 and up to 1, or false"),
             "seed": (0 <= self.seed < 2**63, "at least 0 and below 2**63"),
             "device": (self.device in ("auto", "cpu", "cuda"), "auto, cpu or cuda"),
+            "backend": (self.backend in BACKENDS, ", ".join(BACKENDS[:-1]) + f" or {BACKENDS[-1]}"),
             "snapshot_every": (self.snapshot_every >= 1, "at least 1"),
         }
         for name, (holds, wanted) in checks.items():

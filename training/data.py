@@ -25,8 +25,8 @@ class Split:
 
     Attributes
     ----------
-    x : numpy.ndarray of float32, shape (n_samples, n_features)
-        Un-normalised, scaled to 0 … 1.
+    x : numpy.ndarray of uint8 or float32, shape (n_samples, n_features)
+        Un-normalised: bytes as the files hold them, or scaled to 0 … 1.
     y : numpy.ndarray of int64, shape (n_samples,)
     """
 
@@ -189,8 +189,7 @@ class _IdxSource:
             raise NetsparseError(f"{folder}: label {labels.max()}; {self.name} has classes 0 … {self.n_classes - 1}")
         if self.transposed:
             images = images.transpose(0, 2, 1)
-        x = images.reshape(len(images), -1).astype(np.float32) / 255.0
-        return Split(x, labels.astype(np.int64))
+        return Split(images.reshape(len(images), -1), labels.astype(np.int64))
 
 
 def _existing(folder: Path, name: str) -> Path | None:

@@ -16,17 +16,20 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.run import METRIC_COLUMNS, Run
-from netsparse.training.checkpoint import TrainingState, save_checkpoint
+from netsparse.training.backends import choose_backend
+from netsparse.training.checkpoint import TrainingState, hold_checkpoint
 from netsparse.training.config import TrainConfig
 from netsparse.training.data import Dataset, load_dataset
 from netsparse.training.environment import describe_environment
 from netsparse.training.models import MLP
 from netsparse.training.scheduler import TopologyScheduler
 from netsparse.training.update import LayerUpdate
+from netsparse.training.writer import BackgroundWriter
 
 _log = logging.getLogger("netsparse")
 
 _EVALUATION_BATCH = 4096
+_NORMALISED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -136,53 +139,85 @@ def train(
 
 def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset) -> TrainResult:
     device = choose_device(config.device)
-    run.write_config({**config.as_dict(), "device": device.type})
+    backend = resolve_backend(config, data)
+    run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
     run.write_environment(describe_environment(device, config.seed))
-    state = _start(config, data, device)
+    _log.info("device %s, backend %s", device.type, backend)
+    state = _start(config, data, device, backend)
     parts = _on_device(data, device)
+    del data
     rows: list[tuple[int, str, str, float]] = []
-    snapshot = state.topology.snapshot(0)
-    run.write_snapshot(snapshot)
-    for epoch in range(1, config.epochs + 1):
-        started = time.perf_counter()
-        values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
-        values["train_loss"] = _train_epoch(state, *parts["train"], config.batch_size)
-        if not np.isfinite(values["train_loss"]):
-            raise NetsparseError(
-                f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
-                f"{config.lr}; what was done before is in {run.path}"
+    with BackgroundWriter() as writer:
+        writer.submit(run.write_snapshot, state.topology.snapshot(0))
+        for epoch in range(1, config.epochs + 1):
+            started = time.perf_counter()
+            values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
+            values["train_loss"] = _train_epoch(state, *parts["train"], config.batch_size)
+            if not np.isfinite(values["train_loss"]):
+                raise NetsparseError(
+                    f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
+                    f"{config.lr}; what was done before is in {run.path}"
+                )
+            trained = time.perf_counter()
+            updates: dict[str, LayerUpdate] = {}
+            if epoch < config.epochs:
+                state.topology.step()
+                updates = state.topology.last_update
+            updated = time.perf_counter()
+            taken = state.topology.begin_snapshot(epoch)
+            held = hold_checkpoint(state, epoch)
+            copied = time.perf_counter()
+            for name in ("validation", "test"):
+                values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, *parts[name])
+            evaluated = time.perf_counter()
+            snapshot = taken()
+            values["anp_rate"] = _anp_rate(snapshot)
+            if epoch % config.snapshot_every == 0 or epoch == config.epochs:
+                writer.submit(run.write_snapshot, snapshot)
+            values |= {
+                "training_seconds": trained - started,
+                "topology_seconds": updated - trained,
+                "evaluation_seconds": evaluated - copied,
+                "snapshot_seconds": time.perf_counter() - evaluated + copied - updated,
+            }
+            rows += [(epoch, "", metric, value) for metric, value in values.items()]
+            rows += _layer_rows(epoch, state.topology, snapshot, updates)
+            writer.submit(_write_metrics, run, list(rows))
+            writer.submit(held, run.checkpoint_path)
+            report = EpochReport(
+                epoch=epoch,
+                epochs=config.epochs,
+                train_loss=values["train_loss"],
+                validation_accuracy=values["validation_accuracy"],
+                test_accuracy=values["test_accuracy"],
+                anp_rate=values["anp_rate"],
+                links_moved=_links_moved(updates),
+                seconds=time.perf_counter() - started,
             )
-        trained = time.perf_counter()
-        updates: dict[str, LayerUpdate] = {}
-        if epoch < config.epochs:
-            state.topology.step()
-            updates = state.topology.last_update
-        updated = time.perf_counter()
-        for name in ("validation", "test"):
-            values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, *parts[name])
-        snapshot = state.topology.snapshot(epoch)
-        values |= {"training_seconds": trained - started, "topology_seconds": updated - trained}
-        values["anp_rate"] = _anp_rate(snapshot)
-        rows += [(epoch, "", metric, value) for metric, value in values.items()]
-        rows += _layer_rows(epoch, state.topology, snapshot, updates)
-        if epoch % config.snapshot_every == 0 or epoch == config.epochs:
-            run.write_snapshot(snapshot)
-        run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
-        save_checkpoint(run.checkpoint_path, state, epoch)
-        report = EpochReport(
-            epoch=epoch,
-            epochs=config.epochs,
-            train_loss=values["train_loss"],
-            validation_accuracy=values["validation_accuracy"],
-            test_accuracy=values["test_accuracy"],
-            anp_rate=values["anp_rate"],
-            links_moved=_links_moved(updates),
-            seconds=time.perf_counter() - started,
-        )
-        _log.info("%s", report)
-        if on_epoch:
-            on_epoch(report)
+            _log.info("%s", report)
+            if on_epoch:
+                on_epoch(report)
     return _result(run.metrics)
+
+
+def _write_metrics(run: Run, rows: list[tuple[int, str, str, float]]) -> None:
+    run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
+
+
+def resolve_backend(config: TrainConfig, data: Dataset) -> str:
+    """Return the backend of a run's sandwich layers; ``auto`` becomes the faster one.
+
+    Raises
+    ------
+    NetsparseError
+        If the backend does not run on the device.
+    """
+    width = _width(config, data)
+    return choose_backend(width, width, config.sparsity, choose_device(config.device).type, config.backend)
+
+
+def _width(config: TrainConfig, data: Dataset) -> int:
+    return max(1, round(config.scale * data.n_features))
 
 
 def choose_device(name: str) -> torch.device:
@@ -200,13 +235,20 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _start(config: TrainConfig, data: Dataset, device: torch.device) -> TrainingState:
+def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: str) -> TrainingState:
     """Make network, optimizer, schedules and random state of a run."""
     torch.manual_seed(config.seed)
-    width = max(1, round(config.scale * data.n_features))
-    model = MLP(data.n_features, data.n_classes, width, sparsity=config.sparsity, seed=config.seed).to(device)
+    model = MLP(
+        data.n_features,
+        data.n_classes,
+        _width(config, data),
+        sparsity=config.sparsity,
+        seed=config.seed,
+        backend=backend,
+        device=device,
+    )
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     lr_scheduler = torch.optim.lr_scheduler.LinearLR(
         optimizer, start_factor=1.0, end_factor=0.01, total_iters=max(1, round(0.9 * config.epochs))
@@ -229,27 +271,40 @@ def _start(config: TrainConfig, data: Dataset, device: torch.device) -> Training
 
 def _on_device(data: Dataset, device: torch.device) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Return each split's samples, normalised by mean and deviation of all training pixels, and labels."""
-    mean = np.float32(data.train.x.mean(dtype=np.float64))
-    deviation = np.float32(data.train.x.std(dtype=np.float64) or 1.0)
+    mean, deviation = _moments(data.train.x)
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    return {
-        name: (torch.from_numpy((split.x - mean) / deviation).to(device), torch.from_numpy(split.y).to(device))
-        for name, split in splits.items()
-    }
+    parts = {}
+    for name, split in splits.items():
+        x = torch.empty(split.x.shape, dtype=torch.float32)
+        for start in range(0, len(x), _NORMALISED_AT_ONCE):
+            part = slice(start, start + _NORMALISED_AT_ONCE)
+            x[part] = torch.from_numpy((split.x[part].astype(np.float32) - mean) / deviation)
+        parts[name] = (x.to(device), torch.from_numpy(split.y).to(device))
+    return parts
+
+
+def _moments(x: np.ndarray) -> tuple[np.float32, np.float32]:
+    """Return mean and deviation of all numbers, by parts: no copy of a whole data set in float64."""
+    parts = [x[start : start + _NORMALISED_AT_ONCE] for start in range(0, len(x), _NORMALISED_AT_ONCE)]
+    mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / x.size
+    variance = sum(float(((part - mean) ** 2).sum()) for part in parts) / x.size
+    return np.float32(mean), np.float32(np.sqrt(variance) or 1.0)
 
 
 def _train_epoch(state: TrainingState, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:
     """Train one pass over the samples in random order; return the mean loss."""
     state.model.train()
-    total = torch.zeros((), dtype=torch.float64, device=x.device)
-    for batch in torch.randperm(len(y), generator=state.generator).to(x.device).split(batch_size):
+    losses = []
+    batches = torch.randperm(len(y), generator=state.generator).to(x.device).split(batch_size)
+    for batch in batches:
         state.optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(state.model(x[batch]), y[batch])
+        loss = nn.functional.cross_entropy(state.model(x.index_select(0, batch)), y.index_select(0, batch))
         loss.backward()
         state.optimizer.step()
-        total += loss.detach().double() * len(batch)
+        losses.append(loss.detach())
     state.lr_scheduler.step()
-    return float(total) / len(y)
+    sizes = torch.tensor([len(batch) for batch in batches], dtype=torch.float64)
+    return float(torch.stack(losses).double().cpu() @ sizes) / len(y)
 
 
 @torch.no_grad()

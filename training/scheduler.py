@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, cast
@@ -19,7 +19,7 @@ from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.topologies import TOPOLOGIES, Correlations
 from netsparse.training.chains import chain_groups
-from netsparse.training.layers import SparseLinear, read_graph, write_graph
+from netsparse.training.layers import CSRLinear, SparseLinear, read_graph, write_graph
 from netsparse.training.methods import METHODS, Method
 from netsparse.training.regrowth import REGROWTH_RULES
 from netsparse.training.removal import REMOVAL_RULES
@@ -39,7 +39,7 @@ class SparseLayer:
     name, source, target : str
         The module's name in the model; the names of the neuron groups that it joins.
     module : torch.nn.Module
-        Has ``weight`` and ``weight_mask``.
+        A `SparseLinear`, or a linear module with a ``weight_mask``.
     frozen : bool
         Whether early stop has frozen its topology.
     """
@@ -54,13 +54,30 @@ class SparseLayer:
 
     @property
     def weight(self) -> nn.Parameter:
-        """The layer's weight, shape (n_target, n_source)."""
+        """The layer's weight: (n_target, n_source), or one number a link (see `SparseLinear`)."""
         return cast(nn.Parameter, self.module.weight)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of source and target neurons."""
+        return cast(int, self.module.in_features), cast(int, self.module.out_features)
+
+    @property
+    def holds_links_only(self) -> bool:
+        """Whether there is nothing where there is no link, and so nothing to mask."""
+        return isinstance(self.module, CSRLinear)
 
     @property
     def graph(self) -> LayerGraph:
         """The layer's links and weights now."""
-        return read_graph(self.module, self.name, self.source, self.target)
+        return self.begin_graph()()
+
+    def begin_graph(self) -> Callable[[], LayerGraph]:
+        """Begin to read the layer's links and weights of now; the function returned gives them."""
+        if isinstance(self.module, CSRLinear):
+            return self.module.begin_graph(self.name, self.source, self.target)
+        graph = read_graph(self.module, self.name, self.source, self.target)
+        return lambda: graph
 
 
 class TopologyScheduler:
@@ -192,11 +209,16 @@ class TopologyScheduler:
             if id(layer.weight) in seen:
                 raise NetsparseError(f"layers '{seen[id(layer.weight)]}' and '{layer.name}' share one weight")
             seen[id(layer.weight)] = layer.name
+            if self.method.evolves and layer.holds_links_only and isinstance(self.optimizer, torch.optim.LBFGS):
+                raise NetsparseError(
+                    f"LBFGS keeps one history of all weights, which cannot follow the links of layer '{layer.name}' "
+                    "(backend 'csr' or 'cuda'); use another optimizer, or backend='masked'"
+                )
 
     def _starts(self, sparsity: float, data: Any) -> list[tuple[LayerGraph, np.ndarray | None]]:
         """Make links and weights (None: as they are) of all layers, before any layer is touched."""
         if self.method.topology == "correlated":
-            n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].weight.shape[1]
+            n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].shape[0]
             if n_features != n_source:
                 raise NetsparseError(
                     f"the data have {n_features} features, layer '{self.layers[0].name}' has {n_source} source "
@@ -208,8 +230,8 @@ class TopologyScheduler:
             if self.method.topology == "keep":
                 graph = Snapshot.from_model(layer.module).layers[0]
             else:
-                shape = (layer.weight.shape[1], layer.weight.shape[0])
-                graph = LayerGraph.from_mask(TOPOLOGIES[self.method.topology](shape, 1.0 - sparsity, self._rng, data))
+                topology = TOPOLOGIES[self.method.topology]
+                graph = LayerGraph.from_mask(topology(layer.shape, 1.0 - sparsity, self._rng, data))
             weights = None
             if self.method.start_weights != "keep":
                 weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
@@ -218,17 +240,25 @@ class TopologyScheduler:
 
     def _attach(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None) -> None:
         module, weight = layer.module, layer.weight
-        if getattr(module, "weight_mask", None) is None:
+        if not isinstance(module, SparseLinear) and getattr(module, "weight_mask", None) is None:
             # not part of the model's own state dict: the scheduler's holds it
             module.register_buffer("weight_mask", torch.ones_like(weight, requires_grad=False), persistent=False)
             layer.owns_mask = True
-        write_graph(module, graph, weights)
-        self._clear_state(layer)
+        self._set_graph(layer, graph, weights)
         _SCHEDULED.add(module)
         always_full = not self.method.evolves and graph.n_links == weight.numel()
         masks_itself = isinstance(module, SparseLinear) or not weight.requires_grad
         if not masks_itself and not always_full:
             layer.hook = weight.register_hook(lambda gradient: gradient * cast(torch.Tensor, module.weight_mask))
+
+    def _set_graph(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None = None) -> None:
+        """Give a layer new links; what the optimizer holds per link follows those that stay."""
+        shape = layer.weight.shape
+        carry = write_graph(layer.module, graph, weights)
+        state = self.optimizer.state.get(layer.weight, {})
+        for key, value in state.items():
+            if torch.is_tensor(value) and value.shape == shape:
+                state[key] = carry(value)
 
     @property
     def frozen(self) -> bool:
@@ -247,10 +277,17 @@ class TopologyScheduler:
     def _mask(self) -> None:
         """Zero what an optimizer that moves weights of zero gradient has left where there is no link."""
         for layer in self.layers:
-            layer.weight.mul_(cast(torch.Tensor, layer.module.weight_mask))
-            self._clear_state(layer)
+            if layer.holds_links_only:
+                continue
+            mask = cast(torch.Tensor, layer.module.weight_mask)
+            state = self.optimizer.state.get(layer.weight, {}).values()
+            per_weight = [v for v in state if torch.is_tensor(v) and v.shape == layer.weight.shape]
+            for tensor in (layer.weight, layer.weight.grad, *per_weight):
+                if tensor is not None:
+                    tensor.mul_(mask)
 
     def _update(self) -> None:
+        self._check_state()
         frozen = {layer.name for layer in self.layers if layer.frozen}
         graphs = [layer.graph for layer in self.layers]
         self.last_update = update_topology(graphs, self.method, self.zeta, self._rng, frozen)
@@ -258,24 +295,34 @@ class TopologyScheduler:
             if layer.name not in self.last_update:
                 continue
             update = self.last_update[layer.name]
-            # kept weights stay where they are, truly new links are 0 already
-            write_graph(layer.module, update.graph, None)
-            self._clear_state(layer)
+            self._set_graph(layer, update.graph)  # links that stay keep their weight, truly new ones weigh 0
             if self.method.early_stop is not None and update.overlap >= self.method.early_stop:
                 layer.frozen = True
 
-    @torch.no_grad()
-    def _clear_state(self, layer: SparseLayer) -> None:
-        """Zero whatever the optimizer holds per weight where there is no link."""
-        for state in self.optimizer.state.get(layer.weight, {}).values():
-            if torch.is_tensor(state) and state.shape == layer.weight.shape:
-                state.mul_(cast(torch.Tensor, layer.module.weight_mask))
-        if layer.weight.grad is not None:
-            layer.weight.grad.mul_(cast(torch.Tensor, layer.module.weight_mask))
+    def _check_state(self) -> None:
+        """Refuse to update links whose optimizer holds something that is neither one number a link nor one in all."""
+        for layer in self.layers:
+            if not layer.holds_links_only:
+                continue
+            for key, value in self.optimizer.state.get(layer.weight, {}).items():
+                follows = not torch.is_tensor(value) or value.numel() <= 1 or value.shape == layer.weight.shape
+                if not follows or isinstance(value, (list, tuple, dict)):
+                    raise NetsparseError(
+                        f"the optimizer's state '{key}' of layer '{layer.name}' cannot follow its links (backend 'csr' "
+                        "or 'cuda'): it does not have the weight's shape; use backend='masked'"
+                    )
 
     def snapshot(self, epoch: int | None = None) -> Snapshot:
         """Return the layers' links and weights now."""
-        return Snapshot([layer.graph for layer in self.layers], epoch)
+        return self.begin_snapshot(epoch)()
+
+    def begin_snapshot(self, epoch: int | None = None) -> Callable[[], Snapshot]:
+        """Begin to take a snapshot of now; the function returned gives it, while the training may go on.
+
+        Weights that lie on a GPU go into pinned memory meanwhile.
+        """
+        graphs = [layer.begin_graph() for layer in self.layers]
+        return lambda: Snapshot([graph() for graph in graphs], epoch)
 
     def detach(self) -> None:
         """Let go of the model: its weights stay as they are; nothing keeps a plain ``nn.Linear`` sparse any more."""
@@ -288,12 +335,13 @@ class TopologyScheduler:
         self.layers = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return masks, counters, frozen layers and the random state; safe for ``torch.load(weights_only=True)``."""
+        """Return links, counters, frozen layers and the random state; safe for ``torch.load(weights_only=True)``."""
         return {
             "method": self.method.name,
             "n_steps": self.n_steps,
             "frozen": {layer.name: layer.frozen for layer in self.layers},
-            "masks": {layer.name: cast(torch.Tensor, layer.module.weight_mask).bool() for layer in self.layers},
+            "links": {layer.name: torch.from_numpy(layer.graph.link_keys) for layer in self.layers},
+            "shapes": {layer.name: list(layer.shape) for layer in self.layers},
             "rng": self._rng.bit_generator.state,
         }
 
@@ -307,8 +355,8 @@ class TopologyScheduler:
         """
         if state["method"] != self.method.name:
             raise NetsparseError(f"this state belongs to method '{state['method']}', not '{self.method.name}'")
-        mine = {layer.name: tuple(layer.weight.shape) for layer in self.layers}
-        its = {name: tuple(mask.shape) for name, mask in state["masks"].items()}
+        mine = {layer.name: list(layer.shape) for layer in self.layers}
+        its = state["shapes"]
         if mine != its:
             raise NetsparseError(f"this state belongs to other layers: {its}, not {mine}")
         self.n_steps = state["n_steps"]
@@ -316,8 +364,9 @@ class TopologyScheduler:
         self._rng.bit_generator.state = state["rng"]
         for layer in self.layers:
             layer.frozen = state["frozen"][layer.name]
-            mask = cast(torch.Tensor, layer.module.weight_mask)
-            mask.copy_(state["masks"][layer.name])
+            keys = state["links"][layer.name].numpy()
+            if not np.array_equal(keys, layer.graph.link_keys):
+                self._set_graph(layer, LayerGraph.from_keys(keys, layer.shape, layer.name))
         self._mask()
 
 
@@ -350,7 +399,9 @@ def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Met
 
 
 def _choose(model: nn.Module, patterns: Sequence[str] | None) -> dict[str, nn.Module]:
-    linear: dict[str, nn.Module] = {name or "layer": m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    linear: dict[str, nn.Module] = {
+        name or "layer": m for name, m in model.named_modules() if isinstance(m, (nn.Linear, SparseLinear))
+    }
     if patterns is None:
         sparse: dict[str, nn.Module] = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
         chosen = sparse or dict(list(linear.items())[:-1])

@@ -76,12 +76,27 @@ def test_torch_state_dicts(tmp_path):
     assert single(tmp_path / "tensor.pt").n_links == expected.sum()
 
 
-def test_our_own_sparse_layers_as_a_state_dict(tmp_path):
-    model = ns.training.MLP(6, 3, width=5, sparsity=0.5)
+@pytest.mark.parametrize("backend", ["csr", "masked"])
+def test_our_own_sparse_layers_as_a_state_dict(backend, tmp_path):
+    model = ns.training.MLP(6, 3, width=5, sparsity=0.5, backend=backend)
     with torch.no_grad():
         model.sandwich1.weight.zero_()  # links that weigh 0 stay links
     torch.save(model.state_dict(), tmp_path / "m.pt")
-    assert ns.load(tmp_path / "m.pt")["sandwich1"].n_links == 15
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "m.safetensors")
+    for path in (tmp_path / "m.pt", tmp_path / "m.safetensors"):
+        network = ns.load(path)
+        assert network["sandwich1"].n_links == 15
+        expected = model.sandwich2.to_graph()
+        assert network["sandwich2"].link_keys.tolist() == expected.link_keys.tolist()
+        assert network["sandwich2"].weights.tolist() == expected.weights.tolist()
+
+
+def test_broken_sparse_layers_are_refused(tmp_path):
+    state = ns.training.SparseLinear(6, 3, 0.5, backend="csr").state_dict()
+    for name, tensor in (("targets", state["targets"] + 9), ("weight", torch.ones(2)), ("source_start", torch.ones(9))):
+        torch.save({**state, name: tensor}, tmp_path / "m.pt")
+        with pytest.raises(MaskFormatError):
+            ns.load(tmp_path / "m.pt")
 
 
 def test_safetensors(tmp_path):

@@ -98,14 +98,15 @@ def test_another_seed_is_another_run(tmp_path):
     assert snapshots[0] != snapshots[1]
 
 
-def test_a_checkpoint_goes_on_where_the_run_was(tmp_path):
+@pytest.mark.parametrize("backend", ["csr", "masked"])
+def test_a_checkpoint_goes_on_where_the_run_was(backend, tmp_path):
     """Two epochs, checkpoint, one more: the same weights as three epochs in one go."""
     run = Run.create(tmp_path / "run")
     made = config(epochs=3, method="set")
     data, device = load_dataset("digits"), torch.device("cpu")
     x, y = _on_device(data, device)["train"]
     torch.set_num_threads(1)
-    straight, resumed = _start(made, data, device), _start(made, data, device)
+    straight, resumed = _start(made, data, device, backend), _start(made, data, device, backend)
     from netsparse.training.checkpoint import save_checkpoint
 
     for epoch in (1, 2, 3):
@@ -120,7 +121,7 @@ def test_a_checkpoint_goes_on_where_the_run_was(tmp_path):
     assert straight.topology.snapshot() == resumed.topology.snapshot()
     assert _evaluate(straight.model, x, y) == _evaluate(resumed.model, x, y)
     with pytest.raises(NetsparseError, match="another network"):
-        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device))
+        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, backend))
     run.checkpoint_path.write_bytes(b"nothing")
     with pytest.raises(NetsparseError, match="not a readable"):
         load_checkpoint(run.checkpoint_path, resumed)

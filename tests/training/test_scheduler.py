@@ -1,6 +1,5 @@
 import copy
 import io
-import pickle
 
 import numpy as np
 import pytest
@@ -8,21 +7,24 @@ import torch
 from torch import nn
 
 from netsparse import NetsparseError, Snapshot
-from netsparse.training import METHODS, MLP, SparseLinear, TopologyScheduler
+from netsparse.training import METHODS, MLP, TopologyScheduler
 from netsparse.training.chains import chain_groups
 
 DATA = np.random.default_rng(0).random((60, 12)).astype(np.float32)
 LABELS = torch.from_numpy((DATA[:, 0] * 3).astype(np.int64))
 
 
-def make(method="cht", optimizer="sgd", plain=False, seed=0, **options):
+KINDS = ("csr", "masked", "nn.Linear")
+
+
+def make(method="cht", optimizer="sgd", kind="csr", seed=0, **options):
     torch.manual_seed(seed)
-    if plain:
+    if kind == "nn.Linear":
         model = nn.Sequential(
             nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 14), nn.ReLU(), nn.Linear(14, 3)
         )
     else:
-        model = MLP(12, 3, width=16, sparsity=0.0 if method == "dense" else 0.7, seed=seed)
+        model = MLP(12, 3, width=16, sparsity=0.0 if method == "dense" else 0.7, seed=seed, backend=kind)
     optimizers = {
         "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3),
         "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
@@ -46,15 +48,21 @@ def steps(model, optimizer, topology, n, per_update=5):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw"])
-@pytest.mark.parametrize("plain", [False, True], ids=["SparseLinear", "nn.Linear"])
-def test_every_method_keeps_counts_and_leaves_nothing_off_the_links(method, optimizer, plain):
-    model, made, topology = make(method, optimizer, plain)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method_keeps_counts_and_leaves_nothing_off_the_links(method, optimizer, kind):
+    model, made, topology = make(method, optimizer, kind)
     before = [layer.graph.n_links for layer in topology.layers]
     assert len(topology.layers) == 3
     steps(model, made, topology, 23)
     for layer, n_links in zip(topology.layers, before, strict=True):
+        assert layer.graph.n_links == n_links
+        if kind == "csr" and method != "dense":
+            assert len(layer.weight) == n_links
+            states = [s for s in made.state[layer.weight].values() if torch.is_tensor(s) and s.dim()]
+            assert all(s.shape == layer.weight.shape for s in states)
+            continue
         mask = layer.module.weight_mask > 0
-        assert layer.graph.n_links == n_links == int(mask.sum())
+        assert n_links == int(mask.sum())
         assert torch.all(layer.weight[~mask] == 0)
         for state in made.state[layer.weight].values():
             if torch.is_tensor(state) and state.shape == layer.weight.shape:
@@ -63,26 +71,83 @@ def test_every_method_keeps_counts_and_leaves_nothing_off_the_links(method, opti
     assert bool(topology.last_update) == (METHODS[method].evolves and not topology.frozen)
 
 
-def test_new_links_start_from_nothing_and_regrown_ones_keep_weight_and_state():
-    model, made, topology = make("cht")
+def per_link(layer, tensor):
+    """Return what a tensor of the weight's shape holds, by link key."""
+    if tensor.dim() == 2:
+        tensor = tensor.t().flatten()[torch.from_numpy(layer.graph.link_keys)]
+    return dict(zip(layer.graph.link_keys.tolist(), tensor.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("optimizer", "name"), [("sgd", "momentum_buffer"), ("adam", "exp_avg_sq")])
+def test_new_links_start_from_nothing_and_regrown_ones_keep_weight_and_state(kind, optimizer, name):
+    model, made, topology = make("cht", optimizer, kind)
     steps(model, made, topology, 4)
-    layers = topology.layers
-    before = [(layer.module.weight_mask > 0, layer.weight.detach().clone()) for layer in layers]
-    momentum = [made.state[layer.weight]["momentum_buffer"].clone() for layer in layers]
+
+    def held():
+        return [
+            [per_link(x, tensor.detach()) for tensor in (x.weight, made.state[x.weight][name], x.weight.grad)]
+            for x in topology.layers
+        ]
+
+    before = held()
     topology.step()
     n_new = 0
-    for layer, (mask, weight), buffer in zip(layers, before, momentum, strict=True):
-        now = layer.module.weight_mask > 0
-        new = now & ~mask
-        n_new += int(new.sum())
-        state = made.state[layer.weight]["momentum_buffer"]
-        assert torch.all(layer.weight[new] == 0)
-        assert torch.all(state[new] == 0)
-        assert torch.equal(layer.weight[now & mask], weight[now & mask])
-        assert torch.equal(state[now & mask], buffer[now & mask])
-        assert torch.all(layer.weight[mask & ~now] == 0)
-        assert torch.all(layer.weight.grad[~now] == 0)
+    for was, now in zip(before, held(), strict=True):
+        new = now[0].keys() - was[0].keys()
+        n_new += len(new)
+        for old_values, values in zip(was, now, strict=True):
+            assert all(values[key] == 0 for key in new)
+            assert all(values[key] == old_values[key] for key in values.keys() - new)
     assert n_new > 0
+    steps(model, made, topology, 6)  # and all goes on
+
+
+def test_gradients_accumulated_over_an_update_follow_their_links():
+    model, made, topology = make("cht")
+    steps(model, made, topology, 4)
+    made.zero_grad()
+    nn.functional.cross_entropy(model(torch.from_numpy(DATA)), LABELS).backward()
+    topology.step()
+    before = topology.layers[0].weight.grad.clone()
+    nn.functional.cross_entropy(model(torch.from_numpy(DATA)), LABELS).backward()
+    assert not torch.equal(topology.layers[0].weight.grad, before)
+    assert topology.layers[0].weight.grad.shape == topology.layers[0].weight.shape
+
+
+def test_an_optimizer_with_a_closure():
+    for kind in KINDS:
+        model, made, topology = make("cht", kind=kind)
+
+        def closure(model=model, made=made):
+            made.zero_grad()
+            loss = nn.functional.cross_entropy(model(torch.from_numpy(DATA)), LABELS)
+            loss.backward()
+            return loss
+
+        losses = []
+        for _ in range(12):
+            losses.append(float(made.step(closure).detach()))
+            topology.step()
+        assert losses[-1] < losses[0]
+
+
+def test_optimizers_whose_state_cannot_follow_links_are_refused():
+    model = MLP(12, 3, width=16, backend="csr")
+    lbfgs = torch.optim.LBFGS(model.parameters())
+    with pytest.raises(NetsparseError, match="LBFGS keeps one history"):
+        TopologyScheduler(model, lbfgs, "set")
+    TopologyScheduler(model, lbfgs, "static").detach()
+    made = torch.optim.SGD(model.parameters(), lr=0.1)
+    topology = TopologyScheduler(model, made, "set")
+    made.state[topology.layers[1].weight]["factors"] = torch.ones(3, 3)
+    expected = topology.snapshot()
+    with pytest.raises(NetsparseError, match="'factors' of layer 'sandwich2' cannot follow"):
+        topology.step()
+    assert topology.snapshot() == expected
+    made.state[topology.layers[1].weight]["factors"] = [torch.ones(3)]
+    with pytest.raises(NetsparseError, match="cannot follow"):
+        topology.step()
 
 
 def test_the_start_topology_is_the_methods_own():
@@ -117,14 +182,15 @@ def test_early_stop_freezes_a_layer_at_its_overlap():
     assert not never[2].frozen
 
 
-def test_state_dict_round_trip_goes_on_bit_for_bit():
-    model, made, topology = make("cht", "adam")
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_dict_round_trip_goes_on_bit_for_bit(kind):
+    model, made, topology = make("cht", "adam", kind)
     steps(model, made, topology, 10)
     buffer = io.BytesIO()
     torch.save([model.state_dict(), made.state_dict(), topology.state_dict()], buffer)
     buffer.seek(0)
     states = torch.load(buffer, weights_only=True)
-    other = make("cht", "adam", seed=5)
+    other = make("cht", "adam", kind, seed=5)
     for part, state in zip(other, states, strict=True):
         part.load_state_dict(state)
     for run in ((model, made, topology), other):
@@ -171,7 +237,7 @@ def test_layers_are_chosen_by_name_pattern():
 
 
 def test_attaching_twice_is_refused_until_detached():
-    model, made, topology = make("set", plain=True)
+    model, made, topology = make("set", kind="nn.Linear")
     with pytest.raises(NetsparseError, match="has a TopologyScheduler already"):
         TopologyScheduler(model, made, "set")
     topology.detach()
@@ -181,8 +247,8 @@ def test_attaching_twice_is_refused_until_detached():
 
 
 def test_a_copy_of_the_model_can_have_a_scheduler_of_its_own():
-    for plain in (True, False):
-        model, _, topology = make("set", plain=plain)
+    for kind in KINDS:
+        model, _, topology = make("set", kind=kind)
         twin = copy.deepcopy(model)
         optimizer = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9)
         own = TopologyScheduler(twin, optimizer, "set", topology="keep", start_weights="keep")
@@ -191,9 +257,9 @@ def test_a_copy_of_the_model_can_have_a_scheduler_of_its_own():
         assert [a.n_links for a in own.snapshot()] == [a.n_links for a in topology.snapshot()]
 
 
-@pytest.mark.parametrize("plain", [False, True], ids=["SparseLinear", "nn.Linear"])
-def test_step_zeroes_what_any_optimizer_left_off_the_links(plain):
-    model, _, topology = make("static", plain=plain)
+@pytest.mark.parametrize("kind", ["masked", "nn.Linear"])
+def test_step_zeroes_what_any_optimizer_left_off_the_links(kind):
+    model, _, topology = make("static", kind=kind)
     for name, lr in (("LBFGS", 0.01), ("Rprop", 0.1)):  # LBFGS at 0.1 runs off to NaN on some machines
         optimizer = getattr(torch.optim, name)(model.parameters(), lr=lr)
         topology.optimizer = optimizer
@@ -313,29 +379,3 @@ def test_chains_are_followed_only_where_neurons_stay_themselves():
     apart = nn.Sequential(Residual(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 4))
     joined = chain_groups(apart, ["0.0", "1"])
     assert joined["0.0"][1] != joined["1"][0]
-
-
-def test_sparse_linear_has_the_manners_of_a_module():
-    layer = SparseLinear(20, 10, 0.8)
-    x = torch.randn(4, 20)
-    expected = x @ (layer.weight * layer.weight_mask).T
-    assert torch.allclose(layer(x), expected, atol=1e-6)
-    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-        assert torch.equal(twin(x), layer(x))
-    other = SparseLinear(20, 10, 0.8, seed=3)
-    other.load_state_dict(layer.state_dict())
-    assert torch.equal(other(x), layer(x))
-    assert layer.double()(x.double()).dtype == torch.float64
-    assert "links=40, sparsity=0.8000" in repr(layer)
-    assert SparseLinear(3, 3, bias=False).bias is None
-    with pytest.raises(NetsparseError, match="sparsity"):
-        SparseLinear(3, 3, sparsity=2)
-    with pytest.raises(NetsparseError, match="width"):
-        MLP(3, 3, width=0)
-
-
-def test_gradients_of_missing_links_are_zero():
-    layer = SparseLinear(20, 10, 0.8)
-    layer(torch.randn(4, 20)).square().sum().backward()
-    assert torch.all(layer.weight.grad[layer.weight_mask == 0] == 0)
-    assert torch.any(layer.weight.grad != 0)

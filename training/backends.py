@@ -1,0 +1,48 @@
+"""The backends of a sparse layer by name, and which is the fastest where. No torch here: configurations need it."""
+
+from netsparse.errors import NetsparseError
+
+BACKENDS = ("auto", "masked", "csr", "cuda")
+
+# Measured (docs/performance.md): on the CPU the sparse products win up to this density, at every size.
+_CSR_DENSITY = 0.5
+# Not measured: on a GPU the masked product, unless its dense matrix takes more memory than one likes to give.
+_MASKED_CUDA_PAIRS = 4096**2
+
+
+def choose_backend(
+    n_in: int, n_out: int, sparsity: float, device: str, backend: str = "auto", interpreted: bool = False
+) -> str:
+    """Return the backend of a layer; ``auto`` is the faster one by size, sparsity and device.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+    sparsity : float
+    device : str
+        Its type: ``cpu``, ``cuda`` …
+    backend : {"auto", "masked", "csr", "cuda"}
+    interpreted : bool
+        Whether the GPU's kernels run in Triton's interpreter, which takes tensors of the CPU.
+
+    Raises
+    ------
+    NetsparseError
+        If the backend is unknown, or does not run on the device.
+
+    Examples
+    --------
+    >>> choose_backend(784, 784, 0.99, "cpu"), choose_backend(784, 784, 0.1, "cpu")
+    ('csr', 'masked')
+    """
+    if backend not in BACKENDS:
+        raise NetsparseError(f"unknown backend {backend!r}; choose from: {', '.join(BACKENDS)}")
+    if backend == "csr" and device != "cpu":
+        raise NetsparseError(f"backend 'csr' runs on the CPU, the device is '{device}'; use 'cuda', 'masked' or 'auto'")
+    if backend == "cuda" and device != "cuda" and not interpreted:
+        raise NetsparseError(f"backend 'cuda' runs on a GPU, the device is '{device}'; use 'csr', 'masked' or 'auto'")
+    if backend != "auto":
+        return backend
+    if device == "cpu":
+        return "csr" if 1.0 - sparsity <= _CSR_DENSITY else "masked"
+    return "cuda" if device == "cuda" and n_in * n_out > _MASKED_CUDA_PAIRS else "masked"
