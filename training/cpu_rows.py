@@ -206,15 +206,16 @@ def real_at(typing, one, address, index):  # pragma: no cover - compiled
 
 
 @intrinsic
-def write_real(typing, value, address, index):  # pragma: no cover - compiled
-    """Write a number to the index-th place behind an address."""
+def write_real(typing, one, value, address, index):  # pragma: no cover - compiled
+    """Write a number to the index-th place behind an address, as the type of ``one``."""
 
     def generate(context, builder, signature, arguments):
-        value, address, index = arguments
-        builder.store(value, builder.gep(builder.inttoptr(address, value.type.as_pointer()), [index]))
+        one, value, address, index = arguments
+        value = context.cast(builder, value, signature.args[1], signature.args[0])
+        builder.store(value, builder.gep(builder.inttoptr(address, one.type.as_pointer()), [index]))
         return context.get_dummy_value()
 
-    return types.void(value, types.int64, types.int64), generate
+    return types.void(one, value, types.int64, types.int64), generate
 
 
 TILE = 8
@@ -244,3 +245,31 @@ def transpose_tile(typing, one, given, given_step, made, made_step):  # pragma: 
         return context.get_dummy_value()
 
     return types.void(one, *[types.int64] * 4), generate
+
+
+@intrinsic
+def momentum_step(
+    typing, rate, n, weights, gradient, momentum_buffer, weight_decay, momentum, nesterov
+):  # pragma: no cover - compiled
+    """Move n weights by stochastic gradient descent with momentum and weight decay, as torch.optim.SGD does."""
+
+    def generate(context, builder, signature, arguments):
+        rate, n, weights, gradient, momentum_buffer, weight_decay, momentum, nesterov = arguments
+        real = _real(signature.args[0])
+        weights, gradient, momentum_buffer = (
+            builder.inttoptr(a, real.as_pointer()) for a in (weights, gradient, momentum_buffer)
+        )
+        for width, chunk in _chunks(builder, n):
+            with chunk() as offset:
+                rows = _Rows(builder, real, width)
+                at = [builder.gep(base, [offset]) for base in (weights, gradient, momentum_buffer)]
+                weight, slope, before = (rows.load(pointer) for pointer in at)
+                slope = rows.multiply_add(rows.splat(weight_decay), weight, slope)
+                velocity = rows.multiply_add(rows.splat(momentum), before, slope)
+                ahead = rows.multiply_add(rows.splat(momentum), velocity, slope)
+                step = builder.select(nesterov, ahead, velocity)
+                rows.store(velocity, at[2])
+                rows.store(builder.fsub(weight, builder.fmul(rows.splat(rate), step)), at[0])
+        return context.get_dummy_value()
+
+    return types.void(rate, *[types.int64] * 4, rate, rate, types.boolean), generate

@@ -16,6 +16,7 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.run import METRIC_COLUMNS, Run
+from netsparse.training import fused
 from netsparse.training.backends import choose_backend
 from netsparse.training.checkpoint import TrainingState, hold_checkpoint
 from netsparse.training.config import TrainConfig
@@ -28,8 +29,8 @@ from netsparse.training.writer import BackgroundWriter
 
 _log = logging.getLogger("netsparse")
 
-_EVALUATION_BATCH = 4096
-_NORMALISED_AT_ONCE = 4096
+# Samples of one step where they are not trained on.
+_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None
         for epoch in range(1, config.epochs + 1):
             started = time.perf_counter()
             values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
-            values["train_loss"] = _train_epoch(state, *parts["train"], config.batch_size)
+            values["train_loss"] = _train_epoch(state, parts["train"], config.batch_size)
             if not np.isfinite(values["train_loss"]):
                 raise NetsparseError(
                     f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
@@ -168,7 +169,7 @@ def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None
             held = hold_checkpoint(state, epoch)
             copied = time.perf_counter()
             for name in ("validation", "test"):
-                values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, *parts[name])
+                values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, parts[name])
             evaluated = time.perf_counter()
             snapshot = taken()
             values["anp_rate"] = _anp_rate(snapshot)
@@ -269,54 +270,83 @@ def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: st
     return TrainingState(model, optimizer, lr_scheduler, topology, generator)
 
 
-def _on_device(data: Dataset, device: torch.device) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Return each split's samples, normalised by mean and deviation of all training pixels, and labels."""
+@dataclass(frozen=True)
+class _Samples:
+    """One split on the device, as the data set holds it; what the network sees is normalised when it is taken.
+
+    So bytes stay bytes, a quarter of the memory. Mean and deviation are those of all training pixels.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    mean: float
+    deviation: float
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """Return samples as the network sees them."""
+        return (x.to(torch.float32) - self.mean) / self.deviation
+
+
+def _on_device(data: Dataset, device: torch.device) -> dict[str, _Samples]:
     mean, deviation = _moments(data.train.x)
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    parts = {}
-    for name, split in splits.items():
-        x = torch.empty(split.x.shape, dtype=torch.float32)
-        for start in range(0, len(x), _NORMALISED_AT_ONCE):
-            part = slice(start, start + _NORMALISED_AT_ONCE)
-            x[part] = torch.from_numpy((split.x[part].astype(np.float32) - mean) / deviation)
-        parts[name] = (x.to(device), torch.from_numpy(split.y).to(device))
-    return parts
+    return {
+        name: _Samples(
+            torch.from_numpy(np.require(split.x, requirements="W")).to(device),
+            torch.from_numpy(split.y).to(device),
+            mean,
+            deviation,
+        )
+        for name, split in splits.items()
+    }
 
 
-def _moments(x: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Return mean and deviation of all numbers, by parts: no copy of a whole data set in float64."""
-    parts = [x[start : start + _NORMALISED_AT_ONCE] for start in range(0, len(x), _NORMALISED_AT_ONCE)]
+def _moments(x: np.ndarray) -> tuple[float, float]:
+    """Return mean and deviation of all numbers (float32), by parts: no copy of a whole data set in float64."""
+    parts = [x[start : start + _AT_ONCE] for start in range(0, len(x), _AT_ONCE)]
     mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / x.size
-    variance = sum(float(((part - mean) ** 2).sum()) for part in parts) / x.size
-    return np.float32(mean), np.float32(np.sqrt(variance) or 1.0)
+    variance = sum(float(((part - mean) ** 2).sum(dtype=np.float64)) for part in parts) / x.size
+    return float(np.float32(mean)), float(np.float32(np.sqrt(variance))) or 1.0
 
 
-def _train_epoch(state: TrainingState, x: torch.Tensor, y: torch.Tensor, batch_size: int) -> float:
+def _train_epoch(state: TrainingState, samples: _Samples, batch_size: int) -> float:
     """Train one pass over the samples in random order; return the mean loss."""
     state.model.train()
+    order = torch.randperm(len(samples.y), generator=state.generator)
+    if fused.fits(state.model, state.optimizer, samples.x):
+        part = (samples.x, samples.y, order, batch_size, samples.mean, samples.deviation)
+        loss = fused.train_epoch(state.model, state.optimizer, *part)
+    else:
+        loss = _train_by_autograd(state, samples, order, batch_size)
+    state.lr_scheduler.step()
+    return loss
+
+
+def _train_by_autograd(state: TrainingState, samples: _Samples, order: torch.Tensor, batch_size: int) -> float:
+    """Do what `fused.train_epoch` does, with any model, optimizer and device."""
     losses = []
-    batches = torch.randperm(len(y), generator=state.generator).to(x.device).split(batch_size)
+    batches = order.to(samples.x.device).split(batch_size)
     for batch in batches:
         state.optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(state.model(x.index_select(0, batch)), y.index_select(0, batch))
+        x, y = samples.normalised(samples.x.index_select(0, batch)), samples.y.index_select(0, batch)
+        loss = nn.functional.cross_entropy(state.model(x), y)
         loss.backward()
         state.optimizer.step()
         losses.append(loss.detach())
-    state.lr_scheduler.step()
     sizes = torch.tensor([len(batch) for batch in batches], dtype=torch.float64)
-    return float(torch.stack(losses).double().cpu() @ sizes) / len(y)
+    return float(torch.stack(losses).double().cpu() @ sizes) / len(order)
 
 
 @torch.no_grad()
-def _evaluate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+def _evaluate(model: nn.Module, samples: _Samples) -> tuple[float, float]:
     """Return accuracy (a fraction of 1) and mean loss."""
     model.eval()
     n_right, loss = 0, 0.0
-    for samples, labels in zip(x.split(_EVALUATION_BATCH), y.split(_EVALUATION_BATCH), strict=True):
-        logits = model(samples)
+    for x, labels in zip(samples.x.split(_AT_ONCE), samples.y.split(_AT_ONCE), strict=True):
+        logits = model(samples.normalised(x))
         n_right += int((logits.argmax(1) == labels).sum())
         loss += float(nn.functional.cross_entropy(logits.double(), labels, reduction="sum"))
-    return n_right / len(y), loss / len(y)
+    return n_right / len(samples.y), loss / len(samples.y)
 
 
 def _anp_rate(snapshot: Snapshot) -> float:

@@ -155,7 +155,7 @@ class SparseSequential(nn.Sequential):
         run: list[CSRLinear] = []
         for module in self._modules.values():
             assert module is not None
-            if getattr(module, "joins_chain", False) and not _has_hooks(module):
+            if getattr(module, "joins_chain", False) and not has_hooks(module):
                 run.append(cast("CSRLinear", module))
                 continue
             if run and type(module) is nn.Linear and _is_plain(module, run[0]):
@@ -167,7 +167,8 @@ class SparseSequential(nn.Sequential):
         return sparse_chain(run, x) if run else x
 
 
-def _has_hooks(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a call of the module would do more than its forward."""
     return bool(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -182,4 +183,4 @@ def _is_plain(module: nn.Linear, layer: CSRLinear) -> bool:
     weight, other = module.weight, layer.weight
     if weight.dtype != other.dtype or weight.device != other.device or torch.is_autocast_enabled(weight.device.type):
         return False
-    return not _has_hooks(module)
+    return not has_hooks(module)

@@ -104,22 +104,22 @@ def test_a_checkpoint_goes_on_where_the_run_was(backend, tmp_path):
     run = Run.create(tmp_path / "run")
     made = config(epochs=3, method="set")
     data, device = load_dataset("digits"), torch.device("cpu")
-    x, y = _on_device(data, device)["train"]
+    samples = _on_device(data, device)["train"]
     torch.set_num_threads(1)
     straight, resumed = _start(made, data, device, backend), _start(made, data, device, backend)
     from netsparse.training.checkpoint import save_checkpoint
 
     for epoch in (1, 2, 3):
-        _train_epoch(straight, x, y, 64)
+        _train_epoch(straight, samples, 64)
         straight.topology.step()
         if epoch == 2:
             save_checkpoint(run.checkpoint_path, straight, epoch)
-    _train_epoch(resumed, x, y, 64)  # a state of its own, to be replaced
+    _train_epoch(resumed, samples, 64)  # a state of its own, to be replaced
     assert load_checkpoint(run.checkpoint_path, resumed) == 2
-    _train_epoch(resumed, x, y, 64)
+    _train_epoch(resumed, samples, 64)
     resumed.topology.step()
     assert straight.topology.snapshot() == resumed.topology.snapshot()
-    assert _evaluate(straight.model, x, y) == _evaluate(resumed.model, x, y)
+    assert _evaluate(straight.model, samples) == _evaluate(resumed.model, samples)
     with pytest.raises(NetsparseError, match="another network"):
         load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, backend))
     run.checkpoint_path.write_bytes(b"nothing")
@@ -149,3 +149,75 @@ def test_the_learning_rate_falls_to_a_hundredth_over_nine_tenths(tmp_path):
     assert rates[0] == pytest.approx(0.025)
     assert rates[-1] == pytest.approx(0.00025)
     assert np.allclose(np.diff(rates[:10]), (0.00025 - 0.025) / 9)
+
+
+@pytest.mark.parametrize("method", ["cht", "esml", "set"])
+def test_csr_and_masked_are_the_same_run(method, tmp_path):
+    """Compiled epochs on the links alone, and autograd on dense weights × mask: the same links, the same weights."""
+    snapshots, tables = [], []
+    for backend in ("csr", "masked"):
+        run = Run.create(tmp_path / backend)
+        train(config(method=method, backend=backend, epochs=5, batch_size=16, early_stop=False), run)
+        snapshots.append(list(run.snapshots()))
+        tables.append(run.metrics.set_index(["epoch", "layer", "metric"])["value"])
+    moved = 0
+    for csr, masked in zip(*snapshots, strict=True):
+        for a, b in zip(csr, masked, strict=True):
+            assert np.array_equal(a.link_keys, b.link_keys)
+            assert np.allclose(a.weights, b.weights, rtol=1e-3, atol=1e-5)
+        moved += csr.layers[0].link_keys.tolist() != snapshots[0][0].layers[0].link_keys.tolist()
+    assert moved >= 4  # topology updates did something
+    for metric in ("train_loss", "validation_accuracy", "test_accuracy"):
+        a, b = (table.xs(metric, level="metric") for table in tables)
+        assert np.allclose(a, b, atol=1e-2)
+
+
+def test_the_backend_is_resolved_and_stored(trained_run, tmp_path):
+    assert trained_run.config["backend"] == "csr"
+    assert "backend csr" in trained_run.log_path.read_text()
+    run = Run.create(tmp_path / "run")
+    train(config(sparsity=0.2), run)
+    assert run.config["backend"] == "masked"
+    with pytest.raises(NetsparseError, match="backend must be auto, masked, csr or cuda"):
+        config(backend="sparse")
+    with pytest.raises(NetsparseError, match="'dense' has no backend 'csr'"):
+        config(method="dense", backend="csr")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_was_done_before_training_died_is_on_disk(error, tmp_path):
+    run = Run.create(tmp_path / "run")
+
+    def die(report):
+        if report.epoch == 3:
+            raise error
+
+    with pytest.raises(error):
+        train(config(epochs=9), run, die)
+    assert run.epochs == [0, 1, 2, 3]
+    assert run.metrics["epoch"].max() == 3
+    device = torch.device("cpu")
+    state = _start(config(epochs=9), load_dataset("digits"), device, "csr")
+    assert load_checkpoint(run.checkpoint_path, state) == 3
+    assert state.topology.snapshot(3) == run.snapshot(3)
+
+
+def test_a_run_directory_that_cannot_be_written_is_told(tmp_path):
+    run = Run.create(tmp_path / "run")
+
+    def remove(report):
+        import shutil
+
+        shutil.rmtree(run.snapshots_path, ignore_errors=True)
+
+    with pytest.raises(NetsparseError, match="cannot be written"):
+        train(config(epochs=9), run, remove)
+
+
+def test_pixels_are_normalised_by_the_training_samples():
+    samples = _on_device(load_dataset("digits"), torch.device("cpu"))
+    seen = samples["train"].normalised(samples["train"].x)
+    assert abs(float(seen.mean())) < 1e-5
+    assert float(seen.std()) == pytest.approx(1.0, abs=1e-4)
+    assert samples["test"].mean == samples["train"].mean
+    assert samples["train"].normalised(torch.zeros(1, 3, dtype=torch.uint8)).dtype == torch.float32
