@@ -51,3 +51,17 @@ def top_k(scores: np.ndarray, k: int, rng: np.random.Generator, tie_break: np.nd
     if tie_break is not None:
         keys.insert(1, -tie_break[candidates])
     return candidates[np.lexsort(keys)[:k]]
+
+
+def find_keys(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where wanted keys stand among sorted, unique keys, and whether they are there at all.
+
+    Examples
+    --------
+    >>> find_keys(np.array([1, 4, 6]), np.array([4, 5]))
+    (array([1, 2]), array([ True, False]))
+    """
+    at = np.searchsorted(keys, wanted)
+    there = at < len(keys)
+    there[there] = keys[at[there]] == wanted[there]
+    return at, there

@@ -4,14 +4,24 @@ from netsparse.errors import NetsparseError
 
 BACKENDS = ("auto", "masked", "csr", "cuda")
 
-# Measured (docs/performance.md): on the CPU the sparse products win up to this density, at every size.
-_CSR_DENSITY = 0.5
+# Measured on a CPU (docs/performance.md), batch 32: from so many possible links on, up to this density, layers that
+# hold only their links are faster in a training loop of one's own, where a call costs as much as a small product …
+_FASTER_BY_AUTOGRAD = ((512**2, 0.5), (256**2, 0.1))
+# … and at every size in compiled epochs (`netsparse.training.fused`).
+_FASTER_COMPILED = ((0, 0.8),)
 # Not measured: on a GPU the masked product, unless its dense matrix takes more memory than one likes to give.
 _MASKED_CUDA_PAIRS = 4096**2
 
 
 def choose_backend(
-    n_in: int, n_out: int, sparsity: float, device: str, backend: str = "auto", interpreted: bool = False
+    n_in: int,
+    n_out: int,
+    sparsity: float,
+    device: str,
+    backend: str = "auto",
+    *,
+    compiled: bool = False,
+    interpreted: bool = False,
 ) -> str:
     """Return the backend of a layer; ``auto`` is the faster one by size, sparsity and device.
 
@@ -22,6 +32,8 @@ def choose_backend(
     device : str
         Its type: ``cpu``, ``cuda`` …
     backend : {"auto", "masked", "csr", "cuda"}
+    compiled : bool
+        Whether the layer will be trained by compiled epochs.
     interpreted : bool
         Whether the GPU's kernels run in Triton's interpreter, which takes tensors of the CPU.
 
@@ -32,8 +44,8 @@ def choose_backend(
 
     Examples
     --------
-    >>> choose_backend(784, 784, 0.99, "cpu"), choose_backend(784, 784, 0.1, "cpu")
-    ('csr', 'masked')
+    >>> choose_backend(784, 784, 0.99, "cpu"), choose_backend(784, 784, 0.1, "cpu"), choose_backend(64, 64, 0.99, "cpu")
+    ('csr', 'masked', 'masked')
     """
     if backend not in BACKENDS:
         raise NetsparseError(f"unknown backend {backend!r}; choose from: {', '.join(BACKENDS)}")
@@ -44,5 +56,7 @@ def choose_backend(
     if backend != "auto":
         return backend
     if device == "cpu":
-        return "csr" if 1.0 - sparsity <= _CSR_DENSITY else "masked"
+        rule = _FASTER_COMPILED if compiled else _FASTER_BY_AUTOGRAD
+        density = 1.0 - sparsity
+        return "csr" if any(n_in * n_out >= pairs and density <= most for pairs, most in rule) else "masked"
     return "cuda" if device == "cuda" and n_in * n_out > _MASKED_CUDA_PAIRS else "masked"

@@ -33,8 +33,9 @@ from netsparse.training.cpu_rows import (
 )
 from netsparse.training.links import Links
 
-# Links × samples below which a second thread costs more than it brings.
-_PARALLEL_FROM = 1_000_000
+# Multiply-adds of a call below which more threads bring little, and cost much where other work keeps the cores busy:
+# a thread that was put aside makes the others wait at the end of every loop.
+_PARALLEL_FROM = 12_000_000
 
 NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 SIZE = {torch.float32: 4, torch.float64: 8}

@@ -111,7 +111,7 @@ def train_epoch(
     Examples
     --------
     >>> from netsparse.training import MLP
-    >>> model = MLP(64, 10, width=100, sparsity=0.9)
+    >>> model = MLP(64, 10, width=100, sparsity=0.9, backend="csr")
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     >>> x, y = torch.rand(30, 64), torch.arange(30) % 10
     >>> losses = [train_epoch(model, optimizer, x, y, torch.randperm(30), batch_size=10) for _ in range(20)]

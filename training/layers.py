@@ -78,7 +78,7 @@ class SparseLinear(nn.Module):
 
     Examples
     --------
-    >>> layer = SparseLinear(20, 10, sparsity=0.9)
+    >>> layer = SparseLinear(20, 10, sparsity=0.9, backend="csr")
     >>> layer
     CSRLinear(in_features=20, out_features=10, bias=True, links=20, sparsity=0.9000, backend='csr')
     >>> layer(torch.zeros(3, 20)).shape

@@ -12,6 +12,7 @@ import torch
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
+from netsparse.selection import find_keys
 
 # Takes what belongs to the links before an update, one number a link, to the links after it.
 Carry = Callable[[torch.Tensor], torch.Tensor]
@@ -98,9 +99,7 @@ def carry_links(old: np.ndarray, new: np.ndarray, device: torch.device) -> Carry
     >>> carry(torch.tensor([0.1, 0.2, 0.3]))
     tensor([0.2000, 0.0000])
     """
-    at = np.searchsorted(old, new)
-    stays = at < len(old)
-    stays[stays] = old[at[stays]] == new[stays]
+    at, stays = find_keys(old, new)
     to, found = (torch.from_numpy(index).to(device) for index in (np.flatnonzero(stays), at[stays]))
 
     def carry(values: torch.Tensor) -> torch.Tensor:

@@ -214,7 +214,8 @@ def resolve_backend(config: TrainConfig, data: Dataset) -> str:
         If the backend does not run on the device.
     """
     width = _width(config, data)
-    return choose_backend(width, width, config.sparsity, choose_device(config.device).type, config.backend)
+    device = choose_device(config.device).type
+    return choose_backend(width, width, config.sparsity, device, config.backend, compiled=True)
 
 
 def _width(config: TrainConfig, data: Dataset) -> int:

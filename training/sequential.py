@@ -41,7 +41,7 @@ def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear
     Examples
     --------
     >>> from netsparse.training import SparseLinear
-    >>> first, second = (SparseLinear(9, 9, 0.5, seed=seed, activation="relu") for seed in (1, 2))
+    >>> first, second = (SparseLinear(9, 9, 0.5, seed=seed, activation="relu", backend="csr") for seed in (1, 2))
     >>> x = torch.rand(4, 9)
     >>> torch.equal(sparse_chain([first, second], x), second(first(x)))
     True
@@ -145,8 +145,8 @@ class SparseSequential(nn.Sequential):
     Examples
     --------
     >>> from netsparse.training import SparseLinear
-    >>> model = SparseSequential(SparseLinear(64, 256, activation="relu"), SparseLinear(256, 10))
-    >>> model(torch.rand(8, 64)).shape
+    >>> model = SparseSequential(SparseLinear(784, 800, activation="relu"), SparseLinear(800, 800), nn.Linear(800, 10))
+    >>> model(torch.rand(8, 784)).shape
     torch.Size([8, 10])
     """
 

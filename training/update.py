@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsparse.graph import LayerGraph
-from netsparse.selection import top_k
+from netsparse.selection import find_keys, top_k
 from netsparse.training.methods import Method
 from netsparse.training.percolation import percolate
 from netsparse.training.regrowth import regrow
@@ -116,12 +116,12 @@ def _regrow_layer(
     regrown, n_filled = regrow(
         _part(layer, stays), len(taken), method.regrowth, rng, subranking=method.subranking, fill=method.fill
     )
-    new = np.union1d(old[stays], regrown)
+    new = np.sort(np.concatenate([old[stays], regrown]), kind="stable")  # disjoint, and each sorted already
+    at, known = find_keys(old, new)
     weights = np.zeros(len(new), layer.weights.dtype)
-    _, at_new, at_old = np.intersect1d(new, old, assume_unique=True, return_indices=True)
-    weights[at_new] = layer.weights[at_old]
+    weights[known] = layer.weights[at[known]]
     shape = (layer.n_source, layer.n_target)
-    n_again = len(np.intersect1d(taken, regrown, assume_unique=True))
+    n_again = int(find_keys(taken, regrown)[1].sum())
     return LayerUpdate(
         graph=LayerGraph.from_keys(new, shape, layer.name, layer.source, layer.target, weights),
         links_removed=n_removed,

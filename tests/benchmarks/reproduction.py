@@ -5,6 +5,7 @@ Run with:
     python tests/benchmarks/reproduction.py RUNS                        # everything, hours
     python tests/benchmarks/reproduction.py RUNS --datasets mnist --methods cht --scales 1 --seeds 0
     python tests/benchmarks/reproduction.py RUNS --set update_interval=3 --tag interval3
+    python tests/benchmarks/reproduction.py RUNS --part removal=magnitude-signed --tag signed
     python tests/benchmarks/reproduction.py RUNS --table
 
 Runs that are there already are not trained again. A run that did not reach its last epoch has to be removed by hand.
@@ -16,12 +17,13 @@ import argparse
 import itertools
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from netsparse import Run
-from netsparse.training import TrainConfig, train
+from netsparse.training import METHODS, TrainConfig, train
 from netsparse.training.data import load_dataset
 
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--scales", default="1,2")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="any training option")
+    parser.add_argument("--part", action="append", default=[], metavar="PART=VALUE", help="any part of the method")
     parser.add_argument("--tag", default="", help="joins the runs' names: a variant")
     parser.add_argument("--table", action="store_true", help="print the table only")
     given = parser.parse_args()
@@ -44,24 +47,38 @@ def main() -> None:
     print(table(given.runs).to_string())
 
 
-def run_one(folder: Path, seed: str, dataset: str, scale: str, method: str, more: dict[str, str], tag: str) -> None:
+def run_one(
+    folder: Path,
+    seed: str,
+    dataset: str,
+    scale: str,
+    method: str,
+    more: dict[str, str],
+    parts: dict[str, str],
+    tag: str,
+) -> None:
+    """Train one network, unless it is there."""
     path = folder / "_".join(filter(None, [dataset, f"{scale}x", method, tag, f"seed{seed}"]))
     if path.exists():
         return
-    options = {name: json.loads(value) if value[0] in "0123456789tf" else value for name, value in more.items()}
-    config = TrainConfig.resolve(
-        {
-            "dataset": dataset,
-            "method": method,
-            "scale": float(scale),
-            "seed": int(seed),
-            "snapshot_every": 10,
-            **options,
-        }
-    )
+    if parts:
+        named = replace(METHODS[method], name=f"{method}-{tag}", **{name: typed(text) for name, text in parts.items()})
+        method = named.name
+        if method not in METHODS:
+            METHODS.add(method, named)
+    fixed = {"dataset": dataset, "method": method, "scale": float(scale), "seed": int(seed), "snapshot_every": 10}
+    config = TrainConfig.resolve({**fixed, **{name: typed(text) for name, text in more.items()}})
     started = time.perf_counter()
     train(config, Run.create(path), data=load_dataset(dataset))
     print(f"{path.name}: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def typed(text: str) -> object:
+    """Return a value as JSON reads it, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def table(folder: Path) -> pd.DataFrame:

@@ -176,7 +176,7 @@ def test_the_backend_is_resolved_and_stored(trained_run, tmp_path):
     assert trained_run.config["backend"] == "csr"
     assert "backend csr" in trained_run.log_path.read_text()
     run = Run.create(tmp_path / "run")
-    train(config(sparsity=0.2), run)
+    train(config(sparsity=0.1), run)
     assert run.config["backend"] == "masked"
     with pytest.raises(NetsparseError, match="backend must be auto, masked, csr or cuda"):
         config(backend="sparse")
