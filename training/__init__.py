@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netsparse.training.config import TrainConfig
     from netsparse.training.data import DATASETS, load_dataset
+    from netsparse.training.fused import train_epoch
     from netsparse.training.layers import SparseLinear, to_dense
     from netsparse.training.loop import train
     from netsparse.training.methods import METHODS, Method
@@ -28,6 +29,7 @@ _LAZY = {
     "load_dataset": "data",
     "to_dense": "layers",
     "train": "loop",
+    "train_epoch": "fused",
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "load_dataset",
     "to_dense",
     "train",
+    "train_epoch",
 ]
 
 

@@ -6,7 +6,7 @@ BACKENDS = ("auto", "masked", "csr", "cuda")
 
 # Measured on a CPU (docs/performance.md), batch 32: from so many possible links on, up to this density, layers that
 # hold only their links are faster in a training loop of one's own, where a call costs as much as a small product …
-_FASTER_BY_AUTOGRAD = ((512**2, 0.5), (256**2, 0.1))
+_FASTER_BY_AUTOGRAD = ((1024**2, 0.5), (512**2, 0.25), (256**2, 0.1))
 # … and at every size in compiled epochs (`netsparse.training.fused`).
 _FASTER_COMPILED = ((0, 0.8),)
 # Not measured: on a GPU the masked product, unless its dense matrix takes more memory than one likes to give.
