@@ -19,9 +19,9 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
 from netsparse.training import cpu_kernels as kernels
-from netsparse.training.layers import CSRLinear
+from netsparse.training.csr import CSRLinear
 from netsparse.training.links import Links
-from netsparse.training.sequential import SparseSequential, has_hooks
+from netsparse.training.sequential import SparseSequential, has_hooks, is_whole
 
 # Multiply-adds of one call: under a second, so that an interrupt does not wait long.
 _AT_ONCE = 2 * 10**9
@@ -60,11 +60,21 @@ def _parts(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor) 
         and x.dtype in (torch.uint8, torch.float32, torch.float64)
         and x.dim() == 2
         and [x.shape[1], *(m.out_features for m in layers)] == [m.in_features for m in (*layers, output)]
-        and all(len(layer.weight) == layer.n_links for layer in layers)
+        and all(is_whole(layer, layer.weight, layer.bias, output.weight.dtype) for layer in layers)
+        and output.weight.shape == (output.out_features, output.in_features)
+        and (output.bias is None or (len(output.bias) == output.out_features and output.bias.is_contiguous()))
+        and all(_is_alike(optimizer.state.get(p, {}).get("momentum_buffer"), p) for p in parameters)
         and not torch.is_autocast_enabled("cpu")
         and not any(group["dampening"] or group["maximize"] or group["differentiable"] for group in groups.values())
     )
     return _Parts(layers, output, groups) if plain else None
+
+
+def _is_alike(buffer: torch.Tensor | None, parameter: torch.Tensor) -> bool:
+    """Whether a momentum buffer, if there is one yet, is one of this parameter."""
+    return buffer is None or (
+        buffer.shape == parameter.shape and buffer.dtype is parameter.dtype and buffer.is_contiguous()
+    )
 
 
 @torch.no_grad()
@@ -199,7 +209,7 @@ class _Workspace:
         total = kernels.run(
             kernels.train_epoch,
             2 * min(batch_size, len(order)) * sum(map(len, self.weights)),
-            x.numpy(),
+            x.detach().numpy(),
             y.numpy(),
             order.numpy(),
             batch_size,

@@ -19,7 +19,9 @@ from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.topologies import TOPOLOGIES, Correlations
 from netsparse.training.chains import chain_groups
-from netsparse.training.layers import CSRLinear, SparseLinear, read_graph, write_graph
+from netsparse.training.csr import CSRLinear
+from netsparse.training.layers import SparseLinear
+from netsparse.training.masked import read_graph, write_graph
 from netsparse.training.methods import METHODS, Method
 from netsparse.training.regrowth import REGROWTH_RULES
 from netsparse.training.removal import REMOVAL_RULES
@@ -254,7 +256,12 @@ class TopologyScheduler:
     def _set_graph(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None = None) -> None:
         """Give a layer new links; what the optimizer holds per link follows those that stay."""
         shape = layer.weight.shape
-        carry = write_graph(layer.module, graph, weights)
+        module = layer.module
+        carry = (
+            module.set_graph(graph, weights)
+            if isinstance(module, SparseLinear)
+            else write_graph(module, graph, weights)
+        )
         state = self.optimizer.state.get(layer.weight, {})
         for key, value in state.items():
             if torch.is_tensor(value) and value.shape == shape:

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from netsparse.errors import NetsparseError
 
 if TYPE_CHECKING:
-    from netsparse.training.layers import CSRLinear
+    from netsparse.training.csr import CSRLinear
 
 
 def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear | None = None) -> torch.Tensor:
@@ -47,18 +47,23 @@ def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear
     True
     """
     width, device = x.shape[-1] if x.dim() else None, x.device
+    dtype = cast(torch.Tensor, layers[0]._parameters["weight"]).dtype
     parameters: list[torch.Tensor | None] = []
     for layer in layers:
-        weight = cast(torch.Tensor, layer._parameters["weight"])
-        n_links = len(cast(torch.Tensor, layer._buffers["targets"]))
-        if width != layer.in_features or device != weight.device or len(weight) != n_links:
+        weight, bias = cast(torch.Tensor, layer._parameters["weight"]), layer._parameters["bias"]
+        if width != layer.in_features or device != weight.device:
             raise NetsparseError(
                 f"what comes in has {width} features on {device}; the layer has {layer.in_features} source neurons and "
-                f"{n_links} links, and {len(weight)} weights on {weight.device}"
+                f"is on {weight.device}"
+            )
+        if not is_whole(layer, weight, bias, dtype):
+            raise NetsparseError(
+                f"weights {tuple(weight.shape)} of {weight.dtype} and bias do not belong to a layer of {layer.n_links} "
+                f"links and {layer.out_features} target neurons in a chain of {dtype}; change links by set_graph(), "
+                "and the type of all layers together"
             )
         width = layer.out_features
-        parameters += (weight, layer._parameters["bias"])
-    dtype = cast(torch.Tensor, parameters[0]).dtype
+        parameters += (weight, bias)
     if output is not None:
         if width != output.in_features:
             raise NetsparseError(f"{width} features come to a dense layer of {output.in_features} source neurons")
@@ -72,6 +77,26 @@ def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear
         return cast(torch.Tensor, _SparseChain.apply(layers, x, *parameters))
     y = cast(torch.Tensor, _SparseChain.apply(layers, x.reshape(-1, x.shape[-1]), *parameters))
     return y.reshape(*x.shape[:-1], y.shape[1])
+
+
+def is_whole(layer: CSRLinear, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> bool:
+    """Whether weight and bias are what the kernels, which get their addresses alone, take them to be."""
+    targets = cast(torch.Tensor, layer._buffers["targets"])
+    return (
+        weight.dtype is dtype
+        and weight.shape == targets.shape
+        and weight.device == targets.device
+        and weight.is_contiguous()
+        and (
+            bias is None
+            or (
+                bias.dtype is dtype
+                and len(bias) == layer.out_features
+                and bias.device == weight.device
+                and bias.is_contiguous()
+            )
+        )
+    )
 
 
 def check_dtype(dtype: torch.dtype, backend: str) -> None:

@@ -174,6 +174,12 @@ def test_what_does_not_fit_is_left_to_autograd():
     assert not fused.fits(hooked, sgd(hooked), x)
     frozen.sandwich2.weight.requires_grad_(False)
     assert not fused.fits(frozen, sgd(frozen), x)
+    broken = network()
+    broken.sandwich1.bias.data = torch.zeros(3, dtype=torch.float64)
+    assert not fused.fits(broken, sgd(broken), x)
+    optimizer = sgd(model, momentum=0.9)
+    optimizer.state[model.output.weight]["momentum_buffer"] = torch.zeros(3, 3, dtype=torch.float64)
+    assert not fused.fits(model, optimizer, x)
     with torch.autocast("cpu"):
         assert not fused.fits(model, sgd(model), x)
 

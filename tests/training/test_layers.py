@@ -14,8 +14,10 @@ from torch import nn
 from netsparse import LayerGraph, NetsparseError, Snapshot
 from netsparse.training import MLP, SparseLinear, SparseSequential, TopologyScheduler
 from netsparse.training.backends import choose_backend
-from netsparse.training.layers import CSRLinear, MaskedLinear, to_dense
+from netsparse.training.csr import CSRLinear
+from netsparse.training.layers import to_dense
 from netsparse.training.links import carry_links
+from netsparse.training.masked import MaskedLinear
 from netsparse.training.sequential import sparse_chain
 
 BACKENDS = ["csr", "cuda"]  # cuda through Triton's interpreter, where there is no GPU
@@ -254,6 +256,29 @@ def test_what_does_not_fit_is_refused(x, message):
     layer = SparseLinear(9, 8, 0.5, backend="csr")
     with pytest.raises(NetsparseError, match=message):
         (layer.half() if x.dtype == torch.float16 else layer)(x)
+
+
+def test_parameters_that_are_not_the_layers_are_refused_before_their_addresses_are_read():
+    def broken(change):
+        layers = [SparseLinear(9, 9, 0.5, backend="csr", activation="relu") for _ in range(2)]
+        change(layers[1])
+        return SparseSequential(*layers)
+
+    def set_data(name, value):
+        return lambda layer: setattr(getattr(layer, name), "data", value)
+
+    n_links = SparseLinear(9, 9, 0.5, backend="csr").n_links
+    for change in (
+        set_data("weight", torch.ones(n_links - 1)),
+        set_data("weight", torch.ones(2 * n_links)[::2]),
+        set_data("weight", torch.ones(n_links, dtype=torch.float64)),
+        set_data("bias", torch.ones(8)),
+        set_data("bias", torch.ones(9, dtype=torch.float64)),
+        set_data("bias", torch.ones(18)[::2]),
+        lambda layer: layer.double(),
+    ):
+        with pytest.raises(NetsparseError, match="do not belong to a layer"):
+            broken(change)(torch.zeros(2, 9))
 
 
 def test_bad_options_are_refused():
