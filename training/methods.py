@@ -26,6 +26,8 @@ class Method:
         What stands in for missing positive scores at regrowth.
     subranking : bool
         Whether ties of CH scores are ordered by SPcorr.
+    new_link_weights : str
+        What truly new links weigh: ``"zero"``, or drawn as the start weights of this name.
     early_stop : float or None
         Overlap rate at which a layer's topology is frozen; None never does.
     """
@@ -39,6 +41,7 @@ class Method:
     percolation: bool = False
     fill: str = "active"
     subranking: bool = True
+    new_link_weights: str = "zero"
     early_stop: float | None = None
 
     @property

@@ -302,7 +302,9 @@ class TopologyScheduler:
             if layer.name not in self.last_update:
                 continue
             update = self.last_update[layer.name]
-            self._set_graph(layer, update.graph)  # links that stay keep their weight, truly new ones weigh 0
+            # links that stay keep their weight, truly new ones weigh 0 unless the method draws what they weigh
+            drawn = None if self.method.new_link_weights == "zero" else update.graph.weights
+            self._set_graph(layer, update.graph, drawn)
             if self.method.early_stop is not None and update.overlap >= self.method.early_stop:
                 layer.frozen = True
 
@@ -392,7 +394,8 @@ def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Met
             stacklevel=3,
         )
         made = replace(made, topology="erdos_renyi")
-    for registry, name in ((TOPOLOGIES, made.topology), (START_WEIGHTS, made.start_weights)):
+    drawn = made.new_link_weights if made.new_link_weights != "zero" else "keep"
+    for registry, name in ((TOPOLOGIES, made.topology), (START_WEIGHTS, made.start_weights), (START_WEIGHTS, drawn)):
         if name != "keep":
             registry[name]  # an unknown name is told before the model is touched
     if made.evolves:

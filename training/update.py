@@ -1,7 +1,7 @@
 """One topology update: removal, percolation, regrowth. Graphs in, graphs out; no torch."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from netsparse.training.methods import Method
 from netsparse.training.percolation import percolate
 from netsparse.training.regrowth import regrow
 from netsparse.training.removal import REMOVAL_RULES
+from netsparse.training.start_weights import START_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class LayerUpdate:
     Attributes
     ----------
     graph : LayerGraph
-        The layer after the update. Links removed and regrown keep their weight, truly new ones weigh 0.
+        The layer after the update. Links removed and regrown keep their weight, truly new ones weigh 0 or what the
+        method's ``new_link_weights`` draws.
     links_removed : int
         Taken by the removal rule.
     links_percolated : int
@@ -118,12 +120,16 @@ def _regrow_layer(
     )
     new = np.sort(np.concatenate([old[stays], regrown]), kind="stable")  # disjoint, and each sorted already
     at, known = find_keys(old, new)
-    weights = np.zeros(len(new), layer.weights.dtype)
-    weights[known] = layer.weights[at[known]]
     shape = (layer.n_source, layer.n_target)
+    graph = LayerGraph.from_keys(new, shape, layer.name, layer.source, layer.target)
+    if method.new_link_weights == "zero":
+        weights = np.zeros(len(new), layer.weights.dtype)
+    else:
+        weights = START_WEIGHTS[method.new_link_weights](graph, rng).astype(layer.weights.dtype)
+    weights[known] = layer.weights[at[known]]
     n_again = int(find_keys(taken, regrown)[1].sum())
     return LayerUpdate(
-        graph=LayerGraph.from_keys(new, shape, layer.name, layer.source, layer.target, weights),
+        graph=replace(graph, weights=weights),
         links_removed=n_removed,
         links_percolated=len(taken) - n_removed,
         links_regrown=len(regrown),

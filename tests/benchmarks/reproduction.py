@@ -40,10 +40,10 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table only")
     given = parser.parse_args()
     if not given.table:
-        for parts in itertools.product(
-            *(getattr(given, name).split(",") for name in ("seeds", "datasets", "scales", "methods"))
-        ):
-            run_one(given.runs, *parts, dict(pair.split("=", 1) for pair in given.set), given.tag)
+        more, parts = (dict(pair.split("=", 1) for pair in pairs) for pairs in (given.set, given.part))
+        grid = (getattr(given, name).split(",") for name in ("seeds", "datasets", "scales", "methods"))
+        for seed, dataset, scale, method in itertools.product(*grid):
+            run_one(given.runs, seed, dataset, scale, method, more, parts, given.tag)
     print(table(given.runs).to_string())
 
 

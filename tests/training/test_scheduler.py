@@ -103,6 +103,25 @@ def test_new_links_start_from_nothing_and_regrown_ones_keep_weight_and_state(kin
     steps(model, made, topology, 6)  # and all goes on
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_links_may_start_from_drawn_weights(kind):
+    model, made, topology = make("cht", kind=kind, new_link_weights="swi", early_stop=None)
+    steps(model, made, topology, 4)
+    before = [per_link(layer, layer.weight.detach()) for layer in topology.layers]
+    topology.step()
+    after = [per_link(layer, layer.weight.detach()) for layer in topology.layers]
+    new = [now[key] for was, now in zip(before, after, strict=True) for key in now.keys() - was.keys()]
+    assert len(new) > 3
+    assert all(weight != 0 for weight in new)
+    assert all(now[key] == was[key] for was, now in zip(before, after, strict=True) for key in was.keys() & now.keys())
+    for layer in topology.layers:
+        state = per_link(layer, made.state[layer.weight]["momentum_buffer"])
+        was = before[topology.layers.index(layer)]
+        assert all(state[key] == 0 for key in state.keys() - was.keys())
+    with pytest.raises(NetsparseError, match="unknown start weights 'one'"):
+        make("cht", new_link_weights="one")
+
+
 def test_gradients_accumulated_over_an_update_follow_their_links():
     model, made, topology = make("cht")
     steps(model, made, topology, 4)
