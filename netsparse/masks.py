@@ -213,13 +213,13 @@ def _sparse_layers(names: Collection[str], tensor: Callable[[str], np.ndarray]) 
     layers = {}
     for name in names:
         base = name.removesuffix("source_start")
-        parts = [f"{base}{part}" for part in ("source_start", "targets", "target_start", "weight")]
+        parts = [f"{base}{part}" for part in ("source_start", "targets", "shape", "weight")]
         if base != name and all(part in names for part in parts):
-            start, targets, target_start, weights = map(tensor, parts)
+            start, targets, shape, weights = map(tensor, parts)
             layer = base.removesuffix(".") or "layer"
             try:
-                shape = (len(start) - 1, len(target_start) - 1)
-                links = sp.csr_array((np.ones(len(targets), np.int32), targets, start), shape=shape)
+                n_source, n_target = (int(size) for size in shape)
+                links = sp.csr_array((np.ones(len(targets), np.int32), targets, start), shape=(n_source, n_target))
             except (ValueError, TypeError, IndexError) as error:
                 raise MaskFormatError(f"layer '{layer}': its links are broken: {error}") from error
             layers[parts[-1]] = LayerGraph(layer, links, weights=weights)

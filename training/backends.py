@@ -55,6 +55,8 @@ def choose_backend(
         raise NetsparseError(f"backend 'cuda' runs on a GPU, the device is '{device}'; use 'csr', 'masked' or 'auto'")
     if backend != "auto":
         return backend
+    if sparsity <= 0.0:
+        return "masked"
     if device == "cpu":
         rule = _FASTER_COMPILED if compiled else _FASTER_BY_AUTOGRAD
         density = 1.0 - sparsity

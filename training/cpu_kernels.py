@@ -296,7 +296,8 @@ def backward(
 ) -> tuple[torch.Tensor | None, list[torch.Tensor], list[torch.Tensor | None]]:
     """Return Ẋ (n_source, batch) if wanted, ẇ of each layer, and ḃ of each layer if wanted.
 
-    ``rows`` are what `forward` returned, ``y_gradient`` is the last layer's, (batch, n_target); it stays as it is.
+    ``rows`` are what `forward` returned, the last of them only if its layer has a ReLU; ``y_gradient`` is the last
+    layer's, (batch, n_target), and stays as it is.
     """
     x, n = rows[0], len(links)
     batch, dtype = x.shape[1], x.dtype
@@ -306,8 +307,10 @@ def backward(
         torch.empty(own.n_target, dtype=dtype) if wanted else None for own, wanted in zip(links, to_bias, strict=True)
     ]
     incoming, given, step = _feature_major(y_gradient)
-    buffers, row_gradients = gradient_buffers(rows)
+    buffers, row_gradients = gradient_buffers([len(x), *(own.n_target for own in links)], x)
     last = row_gradients[n] if incoming is None else incoming.data_ptr()
+    if len(rows) == n:  # nobody looks at it, but it has to be somewhere
+        rows = [*rows, buffers[n % 2] if incoming is None else incoming]
     if not (relu[-1] or to_bias[-1]):
         row_gradients[n] = last
     if not to_input:
@@ -317,10 +320,10 @@ def backward(
     return buffers[0][: len(x)] if to_input else None, gradients, bias_gradients
 
 
-def gradient_buffers(rows: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[int]]:
-    """Return two buffers, and in which of them (its address) the gradient of each of the rows goes.
+def gradient_buffers(widths: Sequence[int], x: torch.Tensor) -> tuple[list[torch.Tensor], list[int]]:
+    """Return two buffers, and in which of them (its address) the gradient of rows of these widths goes.
 
     One layer's Ẏ and Ẋ are all that is needed at a time, so that the two serve in turn.
     """
-    buffers = [rows[0].new_empty((max(map(len, rows)), rows[0].shape[1])) for _ in range(2)]
-    return buffers, [buffers[i % 2].data_ptr() for i in range(len(rows))]
+    buffers = [x.new_empty((max(widths), x.shape[1])) for _ in range(2)]
+    return buffers, [buffers[i % 2].data_ptr() for i in range(len(widths))]

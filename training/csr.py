@@ -12,13 +12,13 @@ from torch import nn
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
-from netsparse.training.layers import SparseLinear
-from netsparse.training.links import LINK_TENSORS, Carry, Links, carry_links
+from netsparse.training.layers import SparseLinear, interpreting
+from netsparse.training.links import Carry, Links, carry_links
 from netsparse.training.sequential import check_dtype, sparse_chain
 from netsparse.training.writer import copy_to_host
 
-# What a state dict holds of the links: enough to make the rest of.
-_STORED = ("source_start", "targets", "target_start")
+# What a state dict holds of the links.
+_STORED = ("source_start", "targets", "shape")
 
 
 class CSRLinear(SparseLinear):
@@ -26,44 +26,57 @@ class CSRLinear(SparseLinear):
 
     Attributes
     ----------
-    source_start, targets : torch.Tensor
-        The links by source neuron, the order of ``weight``; parts of the state dict, as ``target_start`` is.
-    target_start, sources, positions : torch.Tensor
-        The same links by target neuron (see `netsparse.training.links.Links`).
+    source_start, targets : torch.Tensor of int32
+        The links by source neuron, the order of ``weight``; with ``shape`` (n_in, n_out) they are in the state dict.
+    links : Links
+        The same links in both orientations.
     """
 
     source_start: torch.Tensor
     targets: torch.Tensor
-    joins_chain = True  # see SparseSequential
-    _links: Links | None
+    shape: torch.Tensor
 
     def _make_weight(self, device: torch.device | str | None, dtype: torch.dtype | None) -> None:
         self.weight = nn.Parameter(torch.zeros(0, device=device, dtype=dtype))
-        check_dtype(self.weight.dtype, self._backend)
-        self._set_links(LayerGraph.from_keys(np.empty(0, np.int64), (self.in_features, self.out_features)))
+        check_dtype(self.weight.dtype, self._asked)
+        shape = (self.in_features, self.out_features)
+        self.register_buffer("shape", torch.tensor(shape, device=self.weight.device))
+        self.n_changes = 0
+        self._set_links(LayerGraph.from_keys(np.empty(0, np.int64), shape))
 
     def _set_links(self, graph: LayerGraph) -> None:
-        self._links = Links.of(graph, self.weight.device)
-        for name in LINK_TENSORS:
-            self.register_buffer(name, getattr(self._links, name), persistent=name in _STORED)
+        links = Links.of(graph, self.weight.device)
+        self.register_buffer("source_start", links.source_start)
+        self.register_buffer("targets", links.targets)
+        self.n_changes += 1
+        self._known: tuple[Any, ...] | None = (*self._stamp(), links)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> CSRLinear:
-        self._links = None  # its tensors may move, in place as well
-        return cast(CSRLinear, super()._apply(fn, recurse))
+    def _stamp(self) -> tuple[Any, ...]:
+        """Return what tells these buffers from others, and from themselves after a change in place."""
+        start, targets = (cast(torch.Tensor, self._buffers[name]) for name in ("source_start", "targets"))
+        return start, targets, *(0 if tensor.is_inference() else tensor._version for tensor in (start, targets))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_known": None}
+
+    @property
+    def links(self) -> Links:
+        """The links as tensors; made anew of the layer's buffers, and checked, if these are others than they were."""
+        stamp, known = self._stamp(), self._known
+        if known is None or stamp[0] is not known[0] or stamp[1] is not known[1] or stamp[2:] != known[2:4]:
+            graph = LayerGraph("layer", self._pattern(*(tensor.cpu().numpy() for tensor in stamp[:2])))
+            known = self._known = (*stamp, Links.of(graph, stamp[1].device))
+        return cast(Links, known[4])
 
     @property
     def backend(self) -> str:
         """``csr`` on the CPU, ``cuda`` on a GPU."""
-        return self._backend if not self.weight.is_cuda else "cuda"
+        return "cuda" if self.weight.is_cuda or (self._asked == "cuda" and interpreting()) else "csr"
 
     @property
-    def links(self) -> Links:
-        """The links as tensors, on the layer's device."""
-        links = self._links
-        if links is None:
-            tensors = (cast(torch.Tensor, self._buffers[name]) for name in LINK_TENSORS)
-            links = self._links = Links(self.in_features, self.out_features, *tensors)
-        return links
+    def joins_chain(self) -> bool:
+        """Whether calling the layer does nothing but its products (see `SparseSequential`)."""
+        return type(self).forward is CSRLinear.forward
 
     @property
     def n_links(self) -> int:
@@ -98,7 +111,10 @@ class CSRLinear(SparseLinear):
 
     def _pattern(self, start: np.ndarray, targets: np.ndarray) -> sp.csr_array:
         shape = (self.in_features, self.out_features)
-        return sp.csr_array((np.ones(len(targets), np.int32), targets, start), shape=shape)
+        try:
+            return sp.csr_array((np.ones(len(targets), np.int32), targets, start), shape=shape)
+        except (ValueError, TypeError) as error:
+            raise NetsparseError(f"the links of this layer are broken: {error}") from error
 
     @torch.no_grad()
     def _set_graph(self, graph: LayerGraph, weights: np.ndarray | None) -> Carry:
@@ -113,18 +129,20 @@ class CSRLinear(SparseLinear):
         self._set_links(graph)
         return carry
 
+    @torch.no_grad()
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Take up the links of a state dict before its weights, which are as many."""
         stored = [state_dict.get(f"{prefix}{name}") for name in _STORED]
         if all(tensor is not None for tensor in stored):
-            start, targets, target_start = (tensor.cpu().numpy() for tensor in stored if tensor is not None)
-            shape = (len(start) - 1, len(target_start) - 1)
-            if shape != (self.in_features, self.out_features):
+            start, targets, shape = (tensor.cpu().numpy() for tensor in stored if tensor is not None)
+            if shape.tolist() != [self.in_features, self.out_features] or len(start) != self.in_features + 1:
                 raise NetsparseError(
-                    f"{prefix}weight: the state has {shape[0]} source and {shape[1]} target neurons; this layer has "
-                    f"{self.in_features} and {self.out_features}"
+                    f"{prefix}weight: the state has source and target neurons {shape.tolist()}; this layer has "
+                    f"{[self.in_features, self.out_features]}"
                 )
-            self.set_graph(LayerGraph(prefix.rstrip(".") or "layer", self._pattern(start, targets)))
+            self._set_links(LayerGraph(prefix.rstrip(".") or "layer", self._pattern(start, targets)))
+            self.weight.data = self.weight.new_zeros(len(targets))
+            self.weight.grad = None
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @torch.no_grad()

@@ -49,10 +49,12 @@ def _parts(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor) 
     groups = {p: group for group in optimizer.param_groups for p in group["params"]}
     plain = (
         layers
-        and all(isinstance(layer, CSRLinear) for layer in layers)
+        and all(isinstance(layer, CSRLinear) and layer.joins_chain and layer.backend == "csr" for layer in layers)
+        and len(parameters) == sum(len(list(module.parameters())) for module in (*layers, output))  # none is shared
+        and parameters[0].dtype in (torch.float32, torch.float64)
         and type(output) is nn.Linear
         and not any(has_hooks(module) for module in (model, *layers, output))
-        and not any(parameter._backward_hooks for parameter in parameters)
+        and not any(p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None) for p in parameters)
         and not (optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
         and set(groups) == set(parameters)
         and all(p.requires_grad and p.dtype is parameters[0].dtype and p.device.type == "cpu" for p in parameters)
@@ -133,6 +135,8 @@ def train_epoch(
         raise NetsparseError(
             "only a SparseSequential of csr layers and a dense one, SGD and float samples fit; see fits()"
         )
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise NetsparseError(f"batch_size must be a whole number of at least 1, it is {batch_size!r}")
     _check("class", y, parts.output.out_features)
     _check("index", order, min(len(x), len(y)))
     if not len(order):
@@ -181,7 +185,7 @@ class _Workspace:
         self.rows = [torch.empty((width, batch), dtype=dtype) for width in widths]
         gradients = [torch.empty_like(weight) for weight in self.weights]
         bias_gradients = [None if bias is None else torch.empty_like(bias) for bias in biases]
-        buffers, at = kernels.gradient_buffers(self.rows)
+        buffers, at = kernels.gradient_buffers(widths, self.rows[0])
         self.forward = kernels.forward_table(self.links, self.weights, biases, relu, self.rows)
         self.backward = kernels.backward_table(
             self.links, self.weights, relu, self.rows, gradients, bias_gradients, [0, *at[1:]], at[-1]

@@ -20,7 +20,12 @@ from netsparse.training.start_weights import swi
 
 def _choose(n_in: int, n_out: int, sparsity: float, device: torch.device | str | None, backend: str) -> str:
     kind = torch.device(device if device is not None else torch.get_default_device()).type
-    return choose_backend(n_in, n_out, sparsity, kind, backend, interpreted=os.environ.get("TRITON_INTERPRET") == "1")
+    return choose_backend(n_in, n_out, sparsity, kind, backend, interpreted=interpreting())
+
+
+def interpreting() -> bool:
+    """Whether Triton's kernels run in its interpreter, which takes tensors of the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 class SparseLinear(nn.Module):
@@ -68,7 +73,10 @@ class SparseLinear(nn.Module):
 
     Notes
     -----
-    Under ``torch.autocast`` ``masked`` and ``cuda`` multiply in the type that it names; ``csr`` stays in its weight's.
+    Optimizer state follows the links at a `TopologyScheduler`'s updates; `set_graph` and ``load_state_dict`` by hand
+    leave it to you (load the optimizer's, too). Kernels of the CPU run on OpenMP threads, which do not survive a fork:
+    start processes that train by ``spawn``. Under ``torch.autocast`` ``masked`` and ``cuda`` multiply in the type that
+    it names; ``csr`` stays in its weight's.
     Second derivatives pass through ``masked`` only. What `forward` of ``csr`` and ``cuda`` returns is feature-major in
     memory, a transposed view, which spares the next sparse layer a copy.
 
@@ -128,7 +136,7 @@ class SparseLinear(nn.Module):
         if activation not in (None, "relu"):
             raise NetsparseError(f"activation must be None or 'relu', not {activation!r}")
         self.in_features, self.out_features, self.activation = n_in, n_out, activation
-        self._backend = _choose(n_in, n_out, sparsity, device, backend)
+        self._asked = _choose(n_in, n_out, sparsity, device, backend)
         self._make_weight(device, dtype)
         self.register_parameter("bias", nn.Parameter(torch.zeros(n_out, device=device, dtype=dtype)) if bias else None)
         rng = np.random.default_rng(seed)
@@ -138,7 +146,7 @@ class SparseLinear(nn.Module):
     @property
     def backend(self) -> str:
         """``masked``, ``csr`` or ``cuda``."""
-        return self._backend
+        raise NotImplementedError
 
     @property
     def n_links(self) -> int:
@@ -146,7 +154,7 @@ class SparseLinear(nn.Module):
         raise NotImplementedError
 
     def _make_weight(self, device: torch.device | str | None, dtype: torch.dtype | None) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("derive classes from CSRLinear or MaskedLinear, which hold the weights")
 
     def to_graph(self, name: str = "layer", source: str = "source", target: str = "target") -> LayerGraph:
         """Return the links and their weights now."""
@@ -165,18 +173,21 @@ class SparseLinear(nn.Module):
         Returns
         -------
         callable
-            Takes a tensor of the weight's old shape (gradient, optimizer state) to the new links; new links get 0.
+            Takes a tensor of the weight's old shape (optimizer state …) to the new links, where that can be in place;
+            new links get 0. The weight's own gradient is taken along already.
 
         Raises
         ------
         NetsparseError
-            If the graph has another shape.
+            If the graph has another shape, or there is not one weight a link.
         """
         if (graph.n_source, graph.n_target) != (self.in_features, self.out_features):
             raise NetsparseError(
                 f"a graph of shape {(graph.n_source, graph.n_target)} does not fit a layer of "
                 f"{self.in_features} source and {self.out_features} target neurons"
             )
+        if weights is not None and np.shape(weights) != (graph.n_links,):
+            raise NetsparseError(f"weights of shape {np.shape(weights)} for {graph.n_links} links")
         return self._set_graph(graph, weights)
 
     def _set_graph(self, graph: LayerGraph, weights: np.ndarray | None) -> Carry:
@@ -212,7 +223,7 @@ class SparseLinear(nn.Module):
         made.set_graph(graph, graph.weights)
         if made.bias is not None:
             made.bias.data.copy_(linear.bias.detach())
-        return made
+        return cast(SparseLinear, _with_gradients_of(made, linear))
 
     @torch.no_grad()
     def to_linear(self) -> nn.Linear:
@@ -236,7 +247,7 @@ class SparseLinear(nn.Module):
         linear.weight.copy_(self._dense_weight())
         if self.bias is not None:
             linear.bias.copy_(self.bias)
-        return cast(nn.Linear, linear)
+        return cast(nn.Linear, _with_gradients_of(linear, self))
 
     def _dense_weight(self) -> torch.Tensor:
         raise NotImplementedError
@@ -278,7 +289,15 @@ def to_dense(model: nn.Module) -> nn.Module:
         linear = model.to_linear()
         return nn.Sequential(linear, nn.ReLU()) if model.activation else linear
     made = copy.deepcopy(model)
-    for name, module in list(made.named_modules()):
+    dense: dict[int, nn.Module] = {}
+    for name, module in list(made.named_modules(remove_duplicate=False)):
         if isinstance(module, SparseLinear):
-            made.set_submodule(name, to_dense(module))
+            made.set_submodule(name, dense.setdefault(id(module), to_dense(module)))
+    return made
+
+
+def _with_gradients_of(made: nn.Module, given: nn.Module) -> nn.Module:
+    """Let the parameters of a layer ask for gradients as those of another one do."""
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_(given.get_parameter(name).requires_grad)
     return made

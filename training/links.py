@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,10 +17,6 @@ from netsparse.selection import find_keys
 Carry = Callable[[torch.Tensor], torch.Tensor]
 
 
-# The tensors of `Links`, in the order of its fields.
-LINK_TENSORS = ("source_start", "targets", "target_start", "sources", "positions")
-
-
 @dataclass(frozen=True, eq=False)
 class Links:
     """The links of one layer, twice: by source neuron, the order of the weights, and by target neuron.
@@ -29,17 +24,14 @@ class Links:
     Attributes
     ----------
     n_source, n_target : int
-    source_start : torch.Tensor of int32 (int64 from 2³¹ links on), shape (n_source + 1,)
+    source_start : torch.Tensor of int32, shape (n_source + 1,)
         Where each source neuron's links begin.
     targets : torch.Tensor of int32, shape (n_links,)
         Target neuron of each link.
-    target_start : torch.Tensor, shape (n_target + 1,)
+    target_start : torch.Tensor of int32, shape (n_target + 1,)
         Where each target neuron's links begin in the other order.
     sources, positions : torch.Tensor of int32, shape (n_links,)
         Source neuron of each link, target neuron by target neuron, and where the link stands in the first order.
-    addresses : tuple of int
-        Where these five lie in memory, for the kernels of the CPU. A copy has others, so copies and pickles of an
-        object of this class are None: make it anew of the copied tensors.
 
     Examples
     --------
@@ -54,16 +46,17 @@ class Links:
     target_start: torch.Tensor
     sources: torch.Tensor
     positions: torch.Tensor
-    addresses: tuple[int, ...] = field(init=False, default=())
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "addresses", tuple(getattr(self, name).data_ptr() for name in LINK_TENSORS))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> None:
-        return None
-
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the five tensors lie in memory now, for the kernels of the CPU."""
+        return (
+            self.source_start.data_ptr(),
+            self.targets.data_ptr(),
+            self.target_start.data_ptr(),
+            self.sources.data_ptr(),
+            self.positions.data_ptr(),
+        )
 
     @classmethod
     def of(cls, graph: LayerGraph, device: torch.device | str = "cpu") -> Links:

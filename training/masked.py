@@ -36,6 +36,11 @@ class MaskedLinear(SparseLinear, nn.Linear):  # type: ignore[misc] # a bias may 
         return torch.relu(y) if self.activation else y
 
     @property
+    def backend(self) -> str:
+        """``masked``."""
+        return "masked"
+
+    @property
     def n_links(self) -> int:
         """Number of links."""
         return int(torch.count_nonzero(self.weight_mask))

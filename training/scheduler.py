@@ -364,6 +364,8 @@ class TopologyScheduler:
         """
         if state["method"] != self.method.name:
             raise NetsparseError(f"this state belongs to method '{state['method']}', not '{self.method.name}'")
+        if "links" not in state:
+            raise NetsparseError("this state holds no links: it was saved by netsparse 0.1.0, whose states held masks")
         mine = {layer.name: list(layer.shape) for layer in self.layers}
         its = state["shapes"]
         if mine != its:

@@ -73,10 +73,13 @@ def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear
         check_dtype(dtype, layers[0].backend)
     if x.dtype != dtype or torch.is_autocast_enabled(device.type):
         x = _cast(x, dtype, layers[0].backend)
-    if x.dim() == 2:
-        return cast(torch.Tensor, _SparseChain.apply(layers, x, *parameters))
-    y = cast(torch.Tensor, _SparseChain.apply(layers, x.reshape(-1, x.shape[-1]), *parameters))
-    return y.reshape(*x.shape[:-1], y.shape[1])
+    # transposed out here: autograd lets nobody change a view in place that comes out of a Function
+    y = cast(torch.Tensor, _SparseChain.apply(layers, x if x.dim() == 2 else _flat(x), *parameters)).t()
+    return y if x.dim() == 2 else y.reshape(*x.shape[:-1], y.shape[1])
+
+
+def _flat(x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
 
 
 def is_whole(layer: CSRLinear, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> bool:
@@ -122,39 +125,40 @@ def _kernels(backend: str) -> ModuleType:
 
 
 class _SparseChain(torch.autograd.Function):
-    """The layers by the kernels of their device, feature-major all the way; what goes in and out is (batch, n)."""
+    """The layers by the kernels of their device: samples (batch, n_in) in, feature-major (n_out, batch) out."""
 
     @staticmethod
     def forward(ctx: Any, layers: Sequence[CSRLinear], x: torch.Tensor, *parameters: Any) -> torch.Tensor:
         n, kernels = len(layers), _kernels(layers[0].backend)
         weights, biases = parameters[::2], parameters[1::2]
         links, relu = [layer.links for layer in layers], [layer.activation == "relu" for layer in layers]
-        rows = kernels.forward(links, weights[:n], biases[:n], relu, x)
+        y, *before = kernels.forward(links, weights[:n], biases[:n], relu, x)[::-1]
+        rows = before[::-1]
         if len(weights) > n:
             weight, bias = weights[n], biases[n]
-            rows.append(weight @ rows[-1] if bias is None else torch.addmm(bias.unsqueeze(1), weight, rows[-1]))
-        y = rows[-1].t()
-        ctx.save_for_backward(y, *rows[:-1], *weights)
-        ctx.layers, ctx.kernels, ctx.links, ctx.relu = layers, kernels, links, relu
-        return y
+            rows.append(y)
+            y = weight @ y if bias is None else torch.addmm(bias.unsqueeze(1), weight, y)
+        elif relu[-1]:
+            rows.append(y)  # only a ReLU has to know what came out
+        ctx.save_for_backward(*rows, *weights)
+        ctx.layers, ctx.kernels, ctx.links, ctx.relu, ctx.n_rows = layers, kernels, links, relu, len(rows)
+        ctx.changes = [layer.n_changes for layer in layers]
+        return cast(torch.Tensor, y)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, y_gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        if any(links.targets is not layer.targets for links, layer in zip(ctx.links, ctx.layers, strict=True)):
+        if ctx.changes != [layer.n_changes for layer in ctx.layers]:
             raise NetsparseError("links changed between forward and backward; update the topology after backward")
         n, kernels = len(ctx.links), ctx.kernels
         _, to_input, *wanted = ctx.needs_input_grad
-        n_layers = len(wanted) // 2
-        y, *saved = ctx.saved_tensors
-        rows, weights = [*saved[:n_layers], y.t()], saved[n_layers:]
+        rows, weights = ctx.saved_tensors[: ctx.n_rows], ctx.saved_tensors[ctx.n_rows :]
         tail: list[torch.Tensor] = []
-        if n_layers > n:
-            gradient, weight = y_gradient.t(), weights[n]
-            tail = [gradient @ rows[n].t(), gradient.sum(1)]
-            y_gradient = (weight.t() @ gradient).t()
+        if len(weights) > n:
+            tail = [y_gradient @ rows[n].t(), y_gradient.sum(1)]
+            y_gradient = weights[n].t() @ y_gradient
         x_gradient, gradients, bias_gradients = kernels.backward(
-            ctx.links, weights[:n], ctx.relu, rows[: n + 1], y_gradient, to_input, wanted[1 : 2 * n : 2]
+            ctx.links, weights[:n], ctx.relu, rows, y_gradient.t(), to_input, wanted[1 : 2 * n : 2]
         )
         found = [gradient for pair in zip(gradients, bias_gradients, strict=True) for gradient in pair] + tail
         found = [gradient if want else None for gradient, want in zip(found, wanted, strict=True)]

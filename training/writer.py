@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 
 from netsparse.errors import NetsparseError
+
+_log = logging.getLogger("netsparse")
 
 # Jobs that may wait: more would only hold memory, when the disk is slower than the training.
 _WAITING = 8
@@ -59,7 +62,9 @@ class BackgroundWriter:
     def _raise(self) -> None:
         error = self._error
         if isinstance(error, OSError):
-            raise NetsparseError(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
+            raise NetsparseError(
+                f"{error.filename or 'a file'} cannot be written: {error.strerror or error}"
+            ) from error
         if error is not None:
             raise error
 
@@ -71,6 +76,8 @@ class BackgroundWriter:
         self._thread.join()
         if error is None:
             self._raise()
+        elif self._error is not None:  # one error leads out already
+            _log.error("not everything was written: %s", self._error)
 
 
 def copy_to_host(tensors: Mapping[str, torch.Tensor]) -> Callable[[], dict[str, torch.Tensor]]:

@@ -174,6 +174,18 @@ def test_what_does_not_fit_is_left_to_autograd():
     assert not fused.fits(hooked, sgd(hooked), x)
     frozen.sandwich2.weight.requires_grad_(False)
     assert not fused.fits(frozen, sgd(frozen), x)
+    for attach in ("register_hook", "register_post_accumulate_grad_hook"):
+        watched = network()
+        getattr(watched.sandwich2.weight, attach)(lambda *a: None)
+        assert not fused.fits(watched, sgd(watched), x)
+    stepped = sgd(model)
+    stepped.register_step_post_hook(lambda *a: None)
+    assert not fused.fits(model, stepped, x)
+    shared = SparseLinear(12, 12, 0.5, backend="csr", dtype=torch.float64)
+    twice = SparseSequential(shared, shared, nn.Linear(12, 4, dtype=torch.float64))
+    assert not fused.fits(twice, sgd(twice), x)
+    half = network().bfloat16()
+    assert not fused.fits(half, sgd(half), x)
     broken = network()
     broken.sandwich1.bias.data = torch.zeros(3, dtype=torch.float64)
     assert not fused.fits(broken, sgd(broken), x)
@@ -212,6 +224,35 @@ def test_no_samples_and_no_fit():
     assert fused.train_epoch(model, optimizer, x, y, torch.empty(0, dtype=torch.int64), 8) == 0.0
     with pytest.raises(NetsparseError, match="only a SparseSequential"):
         fused.train_epoch(nn.Linear(12, 4), optimizer, x, y, torch.arange(3), 8)
+
+
+@pytest.mark.parametrize("batch_size", [0, -3, 2.5])
+def test_bad_batch_sizes_are_refused(batch_size):
+    x, y, order = samples()
+    model = network()
+    with pytest.raises(NetsparseError, match="batch_size"):
+        fused.train_epoch(model, torch.optim.SGD(model.parameters(), lr=0.1), x, y, order, batch_size)
+
+
+def test_state_of_other_links_is_left_to_torch():
+    x, y, order = samples()
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    fused.train_epoch(model, optimizer, x, y, order, 8)
+    model.load_state_dict(MLP(12, 4, width=17, sparsity=0.2, backend="csr").double().state_dict())
+    assert not fused.fits(model, optimizer, x)  # the momentum is one of fewer links
+    model.float()
+    assert not fused.fits(model, optimizer, x)
+
+
+def test_learning_rate_schedulers_see_the_steps():
+    x, y, order = samples()
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    fused.train_epoch(model, optimizer, x, y, order, 8)
+    scheduler.step()  # warns if it thinks that the optimizer made no step
+    assert optimizer.param_groups[0]["lr"] == 0.05
 
 
 def test_a_loss_that_runs_away_comes_out_as_no_number():

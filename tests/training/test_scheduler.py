@@ -217,6 +217,8 @@ def test_state_dict_round_trip_goes_on_bit_for_bit(kind):
     assert topology.snapshot() == other[2].snapshot()
     with pytest.raises(NetsparseError, match="method 'cht'"):
         make("set")[2].load_state_dict(states[2])
+    with pytest.raises(NetsparseError, match="whose states held masks"):
+        topology.load_state_dict({"method": "cht", "masks": {}})
     small = MLP(12, 3, width=9)
     with pytest.raises(NetsparseError, match="other layers"):
         TopologyScheduler(small, torch.optim.SGD(small.parameters(), lr=0.1), data=DATA).load_state_dict(states[2])

@@ -68,6 +68,17 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
     assert len(done) < 1000
 
 
+def test_an_error_of_the_writer_beside_another_one_is_logged(caplog):
+    def train():
+        with BackgroundWriter() as writer:
+            writer.submit(lambda: 1 / 0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    assert "not everything was written: division by zero" in caplog.text
+
+
 def test_copies_are_of_the_moment():
     tensors = {"a": torch.arange(6).reshape(2, 3).t(), "b": torch.ones(2, requires_grad=True)}
     copies = copy_to_host(tensors)
