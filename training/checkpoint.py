@@ -100,6 +100,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     try:
         state.model.load_state_dict(under("model."))
         state.optimizer.load_state_dict({"state": per_parameter, "param_groups": optimizer["param_groups"]})
+        for parameter, values in state.optimizer.state.items():
+            for name, value in values.items():
+                if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError(f"{name} of shape {tuple(value.shape)} for weights {tuple(parameter.shape)}")
     except (RuntimeError, ValueError) as error:
         raise NetsparseError(f"{path}: belongs to another network: {error}") from error
     state.lr_scheduler.load_state_dict(header["lr_scheduler"])

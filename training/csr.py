@@ -104,8 +104,9 @@ class CSRLinear(SparseLinear):
         held = copy_to_host({"start": self.source_start, "targets": self.targets, "weight": self.weight})
 
         def graph() -> LayerGraph:
-            start, targets, weights = (tensor.numpy() for tensor in held().values())
-            return LayerGraph(name, self._pattern(start, targets), source, target, weights)
+            start, targets, weight = held().values()
+            weight = weight if weight.dtype == torch.float64 else weight.float()
+            return LayerGraph(name, self._pattern(start.numpy(), targets.numpy()), source, target, weight.numpy())
 
         return graph
 

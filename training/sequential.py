@@ -152,7 +152,8 @@ class _SparseChain(torch.autograd.Function):
             raise NetsparseError("links changed between forward and backward; update the topology after backward")
         n, kernels = len(ctx.links), ctx.kernels
         _, to_input, *wanted = ctx.needs_input_grad
-        rows, weights = ctx.saved_tensors[: ctx.n_rows], ctx.saved_tensors[ctx.n_rows :]
+        saved = ctx.saved_tensors  # once: activation checkpointing unpacks no tensor twice
+        rows, weights = saved[: ctx.n_rows], saved[ctx.n_rows :]
         tail: list[torch.Tensor] = []
         if len(weights) > n:
             tail = [y_gradient @ rows[n].t(), y_gradient.sum(1)]

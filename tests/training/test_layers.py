@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 from netsparse import LayerGraph, NetsparseError, Snapshot
@@ -224,6 +225,16 @@ def test_a_chain_is_one_step_of_autograd_unless_a_module_has_hooks():
     assert [type(module) for module in mixed][-1] is nn.Linear
     with pytest.raises(RuntimeError):
         mixed(x)  # 8 features to 9 source neurons
+
+
+def test_activation_checkpointing():
+    model = chain()
+    x = torch.randn(5, 9, dtype=torch.float64)
+    model(x).sum().backward()
+    expected = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    torch.utils.checkpoint.checkpoint(model, x, use_reentrant=False).sum().backward()
+    assert all(torch.equal(a, p.grad) for a, p in zip(expected, model.parameters(), strict=True))
 
 
 def test_frozen_parameters_get_no_gradient():

@@ -122,6 +122,10 @@ def test_a_checkpoint_goes_on_where_the_run_was(backend, tmp_path):
     assert _evaluate(straight.model, samples) == _evaluate(resumed.model, samples)
     with pytest.raises(NetsparseError, match="another network"):
         load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, backend))
+    straight.optimizer.state[straight.model.sandwich1.weight]["momentum_buffer"] = torch.ones(3)
+    save_checkpoint(run.checkpoint_path, straight, 3)
+    with pytest.raises(NetsparseError, match=r"momentum_buffer of shape \(3,\)"):
+        load_checkpoint(run.checkpoint_path, resumed)
     run.checkpoint_path.write_bytes(b"nothing")
     with pytest.raises(NetsparseError, match="not a readable"):
         load_checkpoint(run.checkpoint_path, resumed)
