@@ -44,6 +44,8 @@ def fits(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor) ->
 def _parts(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor) -> _Parts | None:
     if type(model).forward is not SparseSequential.forward or type(optimizer) is not torch.optim.SGD:
         return None
+    if not list(model.parameters()):
+        return None
     *layers, output = cast(Any, model)
     parameters = list(model.parameters())
     groups = {p: group for group in optimizer.param_groups for p in group["params"]}

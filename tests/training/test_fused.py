@@ -169,6 +169,8 @@ def test_what_does_not_fit_is_left_to_autograd():
     chains = nn.Sequential(*model), SparseSequential(*model, nn.Softmax()), SparseSequential(model.output)
     for other in (masked, *chains):
         assert not fused.fits(other, sgd(other), x)
+    assert not fused.fits(SparseSequential(), sgd(model), x)
+    assert not fused.fits(SparseSequential(nn.Tanh(), nn.ReLU()), sgd(model), x)
     hooked, frozen = network(), network()
     hooked.sandwich2.register_forward_hook(lambda *a: None)
     assert not fused.fits(hooked, sgd(hooked), x)
