@@ -255,13 +255,11 @@ class TopologyScheduler:
 
     def _set_graph(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None = None) -> None:
         """Give a layer new links; what the optimizer holds per link follows those that stay."""
-        shape = layer.weight.shape
-        module = layer.module
-        carry = (
-            module.set_graph(graph, weights)
-            if isinstance(module, SparseLinear)
-            else write_graph(module, graph, weights)
-        )
+        module, shape = layer.module, layer.weight.shape
+        if isinstance(module, SparseLinear):
+            carry = module.set_graph(graph, weights)
+        else:
+            carry = write_graph(module, graph, weights)
         state = self.optimizer.state.get(layer.weight, {})
         for key, value in state.items():
             if torch.is_tensor(value) and value.shape == shape:

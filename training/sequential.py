@@ -67,7 +67,6 @@ def sparse_chain(layers: Sequence[CSRLinear], x: torch.Tensor, output: nn.Linear
     if output is not None:
         if width != output.in_features:
             raise NetsparseError(f"{width} features come to a dense layer of {output.in_features} source neurons")
-        width = output.out_features
         parameters += (output.weight, output.bias)
     if dtype is not torch.float32:
         check_dtype(dtype, layers[0].backend)
