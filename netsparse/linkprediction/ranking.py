@@ -56,13 +56,19 @@ class PairScorer(Protocol):
 
 
 def best_pairs(
-    scorer: PairScorer, k: int, ties: str, rng: np.random.Generator, *, positive: bool = False
+    scorer: PairScorer,
+    k: int,
+    ties: str,
+    rng: np.random.Generator,
+    *,
+    positive: bool = False,
+    block_bytes: int = _BLOCK_BYTES,
 ) -> Candidates:
     """Return the keys (row · n_columns + column) and float32 scores of the k best unlinked pairs, best first.
 
     With ``positive=True`` only pairs of positive score, which have at least one path, are candidates.
     """
-    keys, scores = positive_candidates(scorer, k)
+    keys, scores = positive_candidates(scorer, k, block_bytes=block_bytes)
     return _choose(scorer, keys, scores, k, ties, rng) if positive else rank(scorer, keys, scores, k, ties, rng)
 
 
@@ -97,7 +103,9 @@ def _choose(
     return keys[chosen], scores[chosen]
 
 
-def positive_candidates(scorer: PairScorer, k: int, first: int = 0, stop: int | None = None) -> Candidates:
+def positive_candidates(
+    scorer: PairScorer, k: int, first: int = 0, stop: int | None = None, block_bytes: int = _BLOCK_BYTES
+) -> Candidates:
     """Return all unlinked pairs of rows first … stop − 1 whose positive score is among their k best.
 
     Ties at the cut are all in, so there may be more than k; in the order of their keys.
@@ -106,7 +114,7 @@ def positive_candidates(scorer: PairScorer, k: int, first: int = 0, stop: int | 
     stop = scorer.shape[0] if stop is None else stop
     if k == 0 or 0 in scorer.shape:
         return keys, scores
-    for start, end in row_blocks((stop - first, scorer.shape[1]), _BLOCK_BYTES):
+    for start, end in row_blocks((stop - first, scorer.shape[1]), block_bytes):
         # float32 closes the last-bit gaps that the order of summation opens between equal sums
         block = scorer(first + start, first + end, np.float32)
         floor = _kth_largest(scores, k) if len(scores) >= k else np.float32(0)

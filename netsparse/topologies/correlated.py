@@ -4,16 +4,17 @@ import logging
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg.blas as blas
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from netsparse.errors import NetsparseError
-from netsparse.selection import top_k
 from netsparse.topologies.budget import from_pairs, link_budget, random_unlinked
+from netsparse.topologies.race import RowScores, highest
 
 _log = logging.getLogger("netsparse")
 
-_BATCH = 4096
+_BATCH = 256
 
 
 def correlated(
@@ -64,17 +65,22 @@ def correlated(
     if data is None:
         raise NetsparseError("the correlated topology (CSTI) needs data: the training inputs, one row a sample")
     correlations = data if isinstance(data, Correlations) else Correlations.of(data)
-    scores = _tile(correlations.matrix, shape).ravel()
-    available = int(np.count_nonzero(scores))
-    keys = top_k(scores, min(n_links, available), rng)
-    if available < n_links:
+    n_features = len(correlations.matrix)
+    columns = np.arange(shape[1]) % n_features
+
+    def tiled(first: int, stop: int) -> np.ndarray:
+        return correlations.matrix[np.ix_(np.arange(first, stop) % n_features, columns)]
+
+    keys = highest(RowScores(shape, tiled), n_links, rng)
+    missing = n_links - len(keys)
+    if missing:
         _log.warning(
             "correlated topology: %d non-zero correlations for %d links; the other %d links are drawn at random",
-            available,
+            len(keys),
             n_links,
-            n_links - available,
+            missing,
         )
-        keys = np.concatenate([keys, random_unlinked(shape, np.sort(keys), n_links - available, rng)])
+        keys = np.concatenate([keys, random_unlinked(shape, np.sort(keys), missing, rng)])
     return from_pairs(keys, shape)
 
 
@@ -98,8 +104,8 @@ class Correlations(NamedTuple):
 def correlation_matrix(data: np.ndarray) -> np.ndarray:
     """Return |Pearson correlation| between features, diagonal 0, 0 for features without variance.
 
-    Accumulated by batches of 4,096 samples: beside the data two (n_features, n_features) float32 matrices and one batch
-    are held.
+    Accumulated in place by batches of 256 samples: beside the data one (n_features, n_features) float32 matrix and one
+    batch are held.
 
     Parameters
     ----------
@@ -125,18 +131,15 @@ def correlation_matrix(data: np.ndarray) -> np.ndarray:
     deviation = np.sqrt(sum(((batch - mean) ** 2).sum(axis=0) for batch in batches) / len(data))
     varies = deviation > 1e-12 * np.maximum(1.0, np.abs(mean))
     scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
-    correlation = np.zeros((data.shape[1], data.shape[1]), np.float32)
-    for batch in batches:
-        batch = ((batch - mean) * scale).astype(np.float32)
+    n = data.shape[1]
+    correlation = np.zeros((n, n), np.float32, order="F")
+    if n:
         with threadpool_limits(1, user_api="blas"):  # several threads would sum in another order
-            correlation += batch.T @ batch
-    correlation /= np.float32(len(data))
+            for batch in batches:
+                rows = ((batch - mean) * scale).astype(np.float32)
+                correlation = blas.ssyrk(1.0 / len(data), rows.T, beta=1.0, c=correlation, overwrite_c=1)
     np.abs(correlation, out=correlation)
-    np.fill_diagonal(correlation, 0.0)
-    return correlation
-
-
-def _tile(correlation: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    rows = np.arange(shape[0]) % len(correlation)
-    columns = np.arange(shape[1]) % len(correlation)
-    return correlation[np.ix_(rows, columns)]
+    for i in range(n):  # the product fills the upper triangle
+        correlation[i, i] = 0.0
+        correlation[i + 1 :, i] = correlation[i, i + 1 :]
+    return correlation.T
