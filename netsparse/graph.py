@@ -298,9 +298,10 @@ class Snapshot:
     def from_model(cls, model: Any, epoch: int | None = None) -> Snapshot:
         """Make a snapshot of a live torch model.
 
-        Layers are the modules that give a graph of themselves (``to_graph``: `SparseLinear`) or have a two-dimensional
-        ``weight`` and a ``weight_mask`` (layers under a `TopologyScheduler`, layers pruned by
-        ``torch.nn.utils.prune``); if the model has none, every linear module, its non-zero weights being the links.
+        Layers are the modules that give a graph of themselves (``to_graph``: `SparseLinear`) or have a ``weight`` and a
+        ``weight_mask`` of two dimensions, or the four of a convolution, which count as a matrix (n_out, n_in · k · k)
+        (layers under a `TopologyScheduler`, layers pruned by ``torch.nn.utils.prune``);
+        if the model has none, every linear module, its non-zero weights being the links.
         Layers join only where the model's ``group_names`` say so (a dict,
         layer name -> (source, target)); else each stands alone.
 
@@ -322,8 +323,10 @@ class Snapshot:
             if hasattr(module, "to_graph"):
                 layers.append(module.to_graph(name, source, target))
                 continue
-            mask = getattr(module, "weight_mask", None)
-            layers.append(LayerGraph.from_weight(module.weight, name, source, target, mask=mask))
+            weight, mask = module.weight, getattr(module, "weight_mask", None)
+            if weight.ndim == 4 and mask is not None:
+                weight, mask = weight.flatten(1), mask.flatten(1)
+            layers.append(LayerGraph.from_weight(weight, name, source, target, mask=mask))
         return cls(layers, epoch)
 
     @cached_property
@@ -405,5 +408,5 @@ class Snapshot:
 
 
 def _has_mask(module: Any) -> bool:
-    """Whether a module has a weight matrix under a mask."""
-    return getattr(module.weight, "ndim", 0) == 2 and getattr(module, "weight_mask", None) is not None
+    """Whether a module has a weight matrix, or that of a convolution, under a mask."""
+    return getattr(module.weight, "ndim", 0) in (2, 4) and getattr(module, "weight_mask", None) is not None

@@ -1,8 +1,9 @@
 """A named family of parts: measures, methods, topologies, rules, data sets, figures."""
 
 import difflib
-from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 from netsparse.errors import NetsparseError
 
@@ -56,6 +57,30 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._parts)
+
+
+def check_options(what: str, part: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that a part, a function with keyword-only numbers, does not have.
+
+    Raises
+    ------
+    NetsparseError
+
+    Examples
+    --------
+    >>> def rule(graph, *, share=0.01): ...
+    >>> check_options("removal 'rule'", rule, {"shares": 0.1})
+    Traceback (most recent call last):
+    ...
+    netsparse.errors.NetsparseError: removal 'rule' has no option 'shares'; it has: share
+    """
+    parameters = inspect.signature(part).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for option, value in options.items():
+        if option not in known:
+            raise NetsparseError(f"{what} has no option '{option}'; it has: {', '.join(known) or 'none'}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise NetsparseError(f"option '{option}' of {what} must be a number, not {value!r}")
 
 
 def summary_line(part: object) -> str:

@@ -53,6 +53,25 @@ def top_k(scores: np.ndarray, k: int, rng: np.random.Generator, tie_break: np.nd
     return candidates[np.lexsort(keys)[:k]]
 
 
+def soft_top_k(log_weights: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the indices of k items drawn one by one without replacement, each with chance ∝ exp(log_weight).
+
+    The Gumbel top-k trick: the k largest of log_weight + Gumbel noise. Items of log weight −∞ come last, in random
+    order.
+
+    References
+    ----------
+    Kool, van Hoof and Welling (2019), Stochastic beams and where to find them: the Gumbel-top-k trick for sampling
+    sequences without replacement.
+
+    Examples
+    --------
+    >>> soft_top_k(np.log([1.0, 1e-30, 1.0]), 2, np.random.default_rng(0))
+    array([2, 0])
+    """
+    return top_k(log_weights + rng.gumbel(size=len(log_weights)), k, rng)
+
+
 def find_keys(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where wanted keys stand among sorted, unique keys, and whether they are there at all.
 

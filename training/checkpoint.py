@@ -18,7 +18,7 @@ from netsparse.training.scheduler import TopologyScheduler
 from netsparse.training.writer import copy_to_host
 
 CHECKPOINT_FORMAT = "netsparse-checkpoint"
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TrainingState:
     lr_scheduler : torch.optim.lr_scheduler.LRScheduler
     topology : TopologyScheduler
     generator : torch.Generator
-        Shuffles the samples.
+        Shuffles the samples and augments them. (Torch's own random state, of dropout, is kept as well.)
     """
 
     model: nn.Module
@@ -40,11 +40,6 @@ class TrainingState:
     lr_scheduler: torch.optim.lr_scheduler.LRScheduler
     topology: TopologyScheduler
     generator: torch.Generator
-
-
-def save_checkpoint(path: Path, state: TrainingState, epoch: int) -> None:
-    """Write the state after an epoch as one safetensors file, whole or not at all."""
-    hold_checkpoint(state, epoch)(path)
 
 
 def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
@@ -59,9 +54,12 @@ def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
             else:
                 scalars.setdefault(str(index), {})[name] = value
     topology = state.topology.state_dict()
-    for name, keys in topology.pop("links").items():
-        tensors[f"topology.{name}"] = keys
+    for kind in ("links", "ever_active"):
+        for name, keys in topology.pop(kind).items():
+            tensors[f"topology.{kind}.{name}"] = keys
     tensors["generator"] = state.generator.get_state()
+    for name, random_state in _random_states().items():
+        tensors[f"random.{name}"] = random_state
     content = copy.deepcopy(
         {
             "epoch": epoch,
@@ -107,6 +105,17 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     except (RuntimeError, ValueError) as error:
         raise NetsparseError(f"{path}: belongs to another network: {error}") from error
     state.lr_scheduler.load_state_dict(header["lr_scheduler"])
-    state.topology.load_state_dict({**header["topology"], "links": under("topology.")})
+    topology = {kind: under(f"topology.{kind}.") for kind in ("links", "ever_active")}
+    state.topology.load_state_dict({**header["topology"], **topology})
     state.generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["random.cpu"])
+    if torch.cuda.is_available() and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"])
     return int(header["epoch"])
+
+
+def _random_states() -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states

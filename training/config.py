@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from netsparse.errors import NetsparseError
 from netsparse.training.backends import BACKENDS
 from netsparse.training.data import DATASETS
-from netsparse.training.methods import METHODS
+from netsparse.training.methods import Method, read_toml, resolve_method
+
+MODELS = ("mlp", "small-cnn", "vgg16", "googlenet", "resnet50", "resnet152")
 
 # The paper's settings for its MLPs.
 _PAPER = {"sparsity": 0.99, "scale": 1.0, "epochs": 100, "batch_size": 32, "lr": 0.025, "weight_decay": 5e-4}
@@ -32,12 +34,23 @@ class TrainConfig:
         A name of `netsparse.training.DATASETS`.
     data_dir : str
         Folder to look for the data in first; empty for none.
+    image_size : int
+        Height and width to which the files of an ``image-folder`` are brought.
+    augment : bool
+        Whether training images are shifted, or cut out, and mirrored at random.
+    model : str
+        ``mlp``, or the trunk whose classifier the sandwich layers are (`netsparse.training.models.TRUNKS`).
+    n_sandwich : int
+        Number of sandwich layers.
     method : str
-        A name of `netsparse.training.METHODS`.
+        A name of `netsparse.training.METHODS`. (`resolve` takes the path of a TOML file as well, which becomes
+        ``static`` with all its ``parts``.)
+    parts : dict
+        Parts of the method that are not its own (attributes of `netsparse.training.Method`).
     sparsity : float
-        Of each sandwich layer.
+        Of the sandwich layers.
     scale : float
-        Hidden width / input width.
+        Hidden width / input width, that of the trunk's features behind a trunk.
     epochs, batch_size : int
     lr : float
         Learning rate at the start; it falls linearly to 0.01 of it over 90 % of the epochs.
@@ -46,7 +59,7 @@ class TrainConfig:
     zeta : float
         Fraction of links removed at an update.
     update_interval : int
-        Epochs from one update to the next.
+        Epochs or steps (the method's ``update_unit``) from one update to the next.
     early_stop : float or False
         Overlap at which a layer's topology is frozen; False never.
     seed : int
@@ -55,11 +68,18 @@ class TrainConfig:
         Of the sandwich layers (see `netsparse.training.SparseLinear`).
     snapshot_every : int
         Epochs from one snapshot to the next; the first and the last are always kept.
+    tensorboard : bool
+        Whether the metrics go to TensorBoard as well.
     """
 
     dataset: str
     data_dir: str
+    image_size: int
+    augment: bool
+    model: str
+    n_sandwich: int
     method: str
+    parts: dict[str, Any]
     sparsity: float
     scale: float
     epochs: int
@@ -74,6 +94,7 @@ class TrainConfig:
     device: str
     backend: str
     snapshot_every: int
+    tensorboard: bool
 
     @classmethod
     def resolve(cls, options: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -100,29 +121,37 @@ class TrainConfig:
         unknown = [name for name in given if name not in names]
         if unknown:
             raise NetsparseError(f"unknown option '{unknown[0]}'; the options are: {', '.join(names)}")
-        for name in ("dataset", "method"):
-            if not isinstance(given.get(name, ""), str):
+        for name in ("dataset", "method", "model"):
+            if not isinstance(given.get(name, ""), (str, Path)):
                 raise NetsparseError(f"{name} must be text, not {given[name]!r}")
+        given, method = _with_method(given)
         dataset = given.get("dataset", "digits")
-        method = METHODS[given.get("method", "cht")]
         DATASETS[dataset]  # an unknown name gets the message that lists them
         defaults: dict[str, Any] = {
             "dataset": dataset,
             "data_dir": "",
-            "method": method.name,
+            "image_size": 224,
+            "augment": False,
+            "model": "mlp",
+            "n_sandwich": 3,
+            "method": "cht",
+            "parts": {},
             "momentum": 0.9,
-            "zeta": 0.3,
-            "update_interval": 1,
+            "zeta": method.zeta,
+            "update_interval": method.update_interval,
             "early_stop": method.early_stop or False,
             "seed": 0,
             "device": "auto",
             "backend": "auto",
             "snapshot_every": 1,
+            "tensorboard": False,
             **_DEFAULTS.get(dataset, _PAPER),
         }
-        if method.name == "dense":
+        if method.topology == "fully_connected":
             if given.get("sparsity", 0) != 0:
-                raise NetsparseError(f"method 'dense' has sparsity 0, not {given['sparsity']}; leave the sparsity out")
+                raise NetsparseError(
+                    f"method '{method.name}' has sparsity 0, not {given['sparsity']}; leave the sparsity out"
+                )
             if given.get("backend", "auto") not in ("auto", "masked"):
                 raise NetsparseError(f"method 'dense' has no backend {given['backend']!r}; leave the backend out")
             defaults["sparsity"] = 0.0
@@ -138,15 +167,24 @@ class TrainConfig:
         NetsparseError
             If the file is missing or not valid TOML.
         """
-        try:
-            return tomllib.loads(Path(path).read_text("utf-8"))
-        except OSError as error:
-            raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+        return read_toml(path)
+
+    @cached_property
+    def resolved_method(self) -> Method:
+        """The method with all parts as they are used."""
+        own = {"zeta": self.zeta, "update_interval": self.update_interval, "early_stop": self.early_stop or None}
+        return resolve_method(self.method, {**self.parts, **own})
+
+    @property
+    def method_name(self) -> str:
+        """What the method is called."""
+        return self.resolved_method.name
 
     def __post_init__(self) -> None:
         checks = {
+            "image_size": (8 <= self.image_size <= 4096, "between 8 and 4096"),
+            "model": (self.model in MODELS, ", ".join(MODELS[:-1]) + f" or {MODELS[-1]}"),
+            "n_sandwich": (1 <= self.n_sandwich <= 1000, "at least 1 and up to 1000"),
             "sparsity": (0.0 <= self.sparsity < 1.0, "at least 0 and below 1"),
             "scale": (0.0 < self.scale <= 1000.0, "above 0 and up to 1000"),
             "epochs": (self.epochs >= 1, "at least 1"),
@@ -171,8 +209,32 @@ class TrainConfig:
         return asdict(self)
 
 
+# Parts of a method that are options of a run by themselves.
+_OWN = ("zeta", "update_interval", "early_stop")
+
+
+def _with_method(given: dict[str, Any]) -> tuple[dict[str, Any], Method]:
+    """Resolve the method; return the options with a file's parts in its place, and the method."""
+    name, parts = given.get("method", "cht"), _typed("parts", given.get("parts", {}), {})
+    if given.get("model", "mlp") != "mlp" and resolve_method(name, parts).topology == "correlated":
+        parts.setdefault("topology", "erdos_renyi")  # behind a trunk no input stays what it is: no correlations
+    method = resolve_method(name, parts)
+    if str(name).endswith(".toml"):
+        name, parts = "static", {"name": method.name, "summary": method.summary, **method.changed_parts}
+    parts = {part: value for part, value in parts.items() if part not in _OWN}
+    return {**given, "method": name, "parts": parts}, method
+
+
 def _typed(name: str, value: Any, default: Any) -> Any:
     """Give a value the type of its default, or refuse it."""
+    if name == "parts":
+        if not isinstance(value, Mapping):
+            raise NetsparseError(f"parts must be a table of a method's parts, not {value!r}")
+        return dict(value)
+    if isinstance(default, bool) and name != "early_stop":
+        if not isinstance(value, bool):
+            raise NetsparseError(f"{name} must be true or false, not {value!r}")
+        return value
     if name == "early_stop":
         if value is False or (isinstance(value, (int, float)) and value is not True):
             return value if value is False else float(value)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,21 +18,28 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.run import METRIC_COLUMNS, Run
-from netsparse.training import fused
+from netsparse.training import fused, processes
 from netsparse.training.backends import choose_backend
-from netsparse.training.checkpoint import TrainingState, hold_checkpoint
+from netsparse.training.checkpoint import TrainingState, hold_checkpoint, load_checkpoint
 from netsparse.training.config import TrainConfig
 from netsparse.training.data import Dataset, load_dataset
 from netsparse.training.environment import describe_environment
-from netsparse.training.models import MLP
+from netsparse.training.images import ImageFiles
+from netsparse.training.models import MLP, TRUNKS, SandwichNetwork
+from netsparse.training.replica import Replica
+from netsparse.training.samples import AT_ONCE, Samples
 from netsparse.training.scheduler import TopologyScheduler
+from netsparse.training.tensorboard import tensorboard_writer
 from netsparse.training.update import LayerUpdate
 from netsparse.training.writer import BackgroundWriter
 
 _log = logging.getLogger("netsparse")
 
-# Samples of one step where they are not trained on.
-_AT_ONCE = 512
+# Image files of which correlations (CSTI) are computed.
+_CORRELATED = 4096
+
+Rows = list[tuple[int, str, str, float]]
+Updates = list[dict[str, LayerUpdate]]
 
 
 @dataclass(frozen=True)
@@ -88,25 +97,33 @@ class TrainResult:
 
 def train(
     config: TrainConfig,
-    run: Run,
+    run: Run | None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     data: Dataset | None = None,
+    *,
+    resume: bool = False,
 ) -> TrainResult:
     """Train one network and leave configuration, metrics, snapshots and a checkpoint in a run directory.
 
-    Each epoch: one pass over the shuffled training samples, a topology update (not after the last epoch: its new links
-    would never train), evaluation, snapshot. So a snapshot is the network that its epoch's accuracies belong to.
-    Snapshot 0 is the start topology.
+    Each epoch: one pass over the shuffled training samples with the topology updates that fall into it (as a rule one
+    behind the last batch of every epoch but the last one, whose new links would never train), evaluation, snapshot. So
+    a snapshot is the network that its epoch's accuracies belong to. Snapshot 0 is the start topology.
+
+    In a group of processes (``torch.distributed``) call it in each of them: every batch is shared out among them,
+    gradients are averaged, process 0 decides on the topology and alone writes.
 
     Parameters
     ----------
     config : TrainConfig
-    run : Run
-        A new run directory.
+    run : Run or None
+        A new run directory. Processes other than the first one have none.
     on_epoch : callable, optional
         Called with each epoch's report.
     data : Dataset, optional
         The data set, if it is loaded already.
+    resume : bool
+        Go on where the run's checkpoint is, if there is one: on a CPU the end is the same, bit for bit, as without the
+        interruption.
 
     Returns
     -------
@@ -129,7 +146,8 @@ def train(
     """
     with _log_file(run), _one_thread():
         try:
-            return _train(config, run, on_epoch, data or load_dataset(config.dataset, config.data_dir))
+            data = data or load_dataset(config.dataset, config.data_dir, config.image_size)
+            return _train(config, run, on_epoch, data, resume)
         except NetsparseError as error:
             _log.error("%s", error)
             raise
@@ -138,53 +156,65 @@ def train(
             raise
 
 
-def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None] | None, data: Dataset) -> TrainResult:
+def _train(
+    config: TrainConfig,
+    run: Run | None,
+    on_epoch: Callable[[EpochReport], None] | None,
+    data: Dataset,
+    resume: bool,
+) -> TrainResult:
     device = choose_device(config.device)
     backend = resolve_backend(config, data)
-    run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
-    run.write_environment(describe_environment(device, config.seed))
-    _log.info("device %s, backend %s", device.type, backend)
     state = _start(config, data, device, backend)
-    parts = _on_device(data, device)
+    parts = Samples.of(data, device)
     del data
-    rows: list[tuple[int, str, str, float]] = []
-    with BackgroundWriter() as writer:
-        writer.submit(run.write_snapshot, state.topology.snapshot(0))
-        for epoch in range(1, config.epochs + 1):
+    done, rows = _resumed(run, state) if resume else (0, [])
+    if run is not None and not done:
+        run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
+        run.write_environment(describe_environment(device, config.seed))
+    _log.info("device %s, backend %s", device.type, backend)
+    replica = Replica(state.model, device)
+    with ExitStack() as stack:
+        # without a run nothing is written
+        write = stack.enter_context(BackgroundWriter()).submit if run is not None else _nothing
+        show = stack.enter_context(tensorboard_writer(run, done)) if run and config.tensorboard else _nothing
+        if run is not None and not done:
+            write(run.write_snapshot, state.topology.snapshot(0))
+        for epoch in range(done + 1, config.epochs + 1):
             started = time.perf_counter()
             values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
-            values["train_loss"] = _train_epoch(state, parts["train"], config.batch_size)
+            values["train_loss"], updates, topology_seconds = _train_epoch(
+                state, replica, parts["train"], config.batch_size, config.augment
+            )
             if not np.isfinite(values["train_loss"]):
                 raise NetsparseError(
                     f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
-                    f"{config.lr}; what was done before is in {run.path}"
+                    f"{config.lr}; what was done before is in {run.path if run else 'the run directory'}"
                 )
             trained = time.perf_counter()
-            updates: dict[str, LayerUpdate] = {}
-            if epoch < config.epochs:
-                state.topology.step()
-                updates = state.topology.last_update
-            updated = time.perf_counter()
             taken = state.topology.begin_snapshot(epoch)
-            held = hold_checkpoint(state, epoch)
+            held = hold_checkpoint(state, epoch) if run is not None else None
             copied = time.perf_counter()
             for name in ("validation", "test"):
                 values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, parts[name])
             evaluated = time.perf_counter()
             snapshot = taken()
             values["anp_rate"] = _anp_rate(snapshot)
-            if epoch % config.snapshot_every == 0 or epoch == config.epochs:
-                writer.submit(run.write_snapshot, snapshot)
+            if run is not None and (epoch % config.snapshot_every == 0 or epoch == config.epochs):
+                write(run.write_snapshot, snapshot)
             values |= {
-                "training_seconds": trained - started,
-                "topology_seconds": updated - trained,
+                "training_seconds": trained - started - topology_seconds,
+                "topology_seconds": topology_seconds,
                 "evaluation_seconds": evaluated - copied,
-                "snapshot_seconds": time.perf_counter() - evaluated + copied - updated,
+                "snapshot_seconds": time.perf_counter() - evaluated + copied - trained,
             }
-            rows += [(epoch, "", metric, value) for metric, value in values.items()]
-            rows += _layer_rows(epoch, state.topology, snapshot, updates)
-            writer.submit(_write_metrics, run, list(rows))
-            writer.submit(held, run.checkpoint_path)
+            new = [(epoch, "", metric, value) for metric, value in values.items()]
+            new += _layer_rows(epoch, state.topology, snapshot, updates)
+            rows += new
+            if run is not None and held is not None:
+                write(_write_metrics, run, list(rows))
+                write(held, run.checkpoint_path)
+            show(new)
             report = EpochReport(
                 epoch=epoch,
                 epochs=config.epochs,
@@ -198,10 +228,33 @@ def _train(config: TrainConfig, run: Run, on_epoch: Callable[[EpochReport], None
             _log.info("%s", report)
             if on_epoch:
                 on_epoch(report)
-    return _result(run.metrics)
+    return _result(pd.DataFrame(rows, columns=METRIC_COLUMNS))
 
 
-def _write_metrics(run: Run, rows: list[tuple[int, str, str, float]]) -> None:
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _resumed(run: Run | None, state: TrainingState) -> tuple[int, Rows]:
+    """Take up the run's checkpoint, if there is one; return its epoch and the metrics until then."""
+    there = run is not None and run.checkpoint_path.is_file()
+    path = processes.from_first(run.checkpoint_path if run is not None and there else None)
+    if path is None:
+        _log.info("no checkpoint yet: from the start")
+        return 0, []
+    done = load_checkpoint(path, state)
+    _log.info("resumed behind epoch %d", done)
+    if run is None:
+        return done, []
+    metrics = run.metrics
+    missing = set(range(1, done + 1)) - set(metrics["epoch"])
+    if missing:
+        raise NetsparseError(f"{run.metrics_path}: the metrics of epoch {min(missing)} are missing; train anew")
+    kept = metrics[metrics["epoch"] <= done]
+    return done, list(kept[METRIC_COLUMNS].itertuples(index=False, name=None))
+
+
+def _write_metrics(run: Run, rows: Rows) -> None:
     run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
 
 
@@ -215,11 +268,13 @@ def resolve_backend(config: TrainConfig, data: Dataset) -> str:
     """
     width = _width(config, data)
     device = choose_device(config.device).type
-    return choose_backend(width, width, config.sparsity, device, config.backend, compiled=True)
+    compiled = config.model == "mlp" and processes.count() == 1
+    return choose_backend(width, width, config.sparsity, device, config.backend, compiled=compiled)
 
 
 def _width(config: TrainConfig, data: Dataset) -> int:
-    return max(1, round(config.scale * data.n_features))
+    n_features = data.n_features if config.model == "mlp" else TRUNKS[config.model].n_features
+    return max(1, round(config.scale * n_features))
 
 
 def choose_device(name: str) -> torch.device:
@@ -234,145 +289,169 @@ def choose_device(name: str) -> torch.device:
         raise NetsparseError("no CUDA device is available to torch here; use --device cpu or --device auto")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and processes.count() > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", processes.rank())))
     return torch.device(name)
 
 
 def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: str) -> TrainingState:
     """Make network, optimizer, schedules and random state of a run."""
     torch.manual_seed(config.seed)
-    model = MLP(
-        data.n_features,
-        data.n_classes,
-        _width(config, data),
-        sparsity=config.sparsity,
-        seed=config.seed,
-        backend=backend,
-        device=device,
-    )
+    model = _make_model(config, data, device, backend)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     lr_scheduler = torch.optim.lr_scheduler.LinearLR(
         optimizer, start_factor=1.0, end_factor=0.01, total_iters=max(1, round(0.9 * config.epochs))
     )
+    method, n_batches = config.resolved_method, -(-len(data.train.y) // config.batch_size)
+    x = data.train.x
+    if isinstance(x, ImageFiles) and method.topology == "correlated":
+        x = x.read(np.sort(np.random.default_rng(config.seed).permutation(len(x))[:_CORRELATED]))
     topology = TopologyScheduler(
         model,
         optimizer,
-        config.method,
+        method,
         config.sparsity,
-        layers=["sandwich*"],
-        zeta=config.zeta,
-        update_interval=config.update_interval,
-        data=data.train.x,
+        layers=["*sandwich*"],
+        data=x,
         seed=config.seed,
-        early_stop=config.early_stop or None,
+        total_steps=config.epochs * n_batches,
+        update_interval=config.update_interval * (n_batches if method.update_unit == "epoch" else 1),
     )
     generator = torch.Generator().manual_seed(config.seed)
     return TrainingState(model, optimizer, lr_scheduler, topology, generator)
 
 
-@dataclass(frozen=True)
-class _Samples:
-    """One split on the device, as the data set holds it; what the network sees is normalised when it is taken.
-
-    So bytes stay bytes, a quarter of the memory. Mean and deviation are those of all training pixels.
-    """
-
-    x: torch.Tensor
-    y: torch.Tensor
-    mean: float
-    deviation: float
-
-    def normalised(self, x: torch.Tensor) -> torch.Tensor:
-        """Return samples as the network sees them."""
-        return (x.to(torch.float32) - self.mean) / self.deviation
-
-
-def _on_device(data: Dataset, device: torch.device) -> dict[str, _Samples]:
-    mean, deviation = _moments(data.train.x)
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    return {
-        name: _Samples(
-            torch.from_numpy(np.require(split.x, requirements="W")).to(device),
-            torch.from_numpy(split.y).to(device),
-            mean,
-            deviation,
-        )
-        for name, split in splits.items()
+def _make_model(config: TrainConfig, data: Dataset, device: torch.device, backend: str) -> nn.Module:
+    options: dict[str, Any] = {
+        "n_sandwich": config.n_sandwich,
+        "sparsity": config.sparsity,
+        "seed": config.seed,
+        "backend": backend,
+        "device": device,
     }
+    if config.model == "mlp":
+        return MLP(data.n_features, data.n_classes, _width(config, data), **options)
+    if not data.image_shape:
+        raise NetsparseError(f"model '{config.model}' takes images; dataset '{data.name}' has none; use --model mlp")
+    trunk = TRUNKS[config.model]
+    return SandwichNetwork(
+        trunk.make(data.image_shape[0]),
+        trunk.n_features,
+        data.n_classes,
+        config.scale,
+        image_shape=data.image_shape,
+        **options,
+    )
 
 
-def _moments(x: np.ndarray) -> tuple[float, float]:
-    """Return mean and deviation of all numbers (float32), by parts: no copy of a whole data set in float64."""
-    parts = [x[start : start + _AT_ONCE] for start in range(0, len(x), _AT_ONCE)]
-    mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / x.size
-    variance = sum(float(((part - mean) ** 2).sum(dtype=np.float64)) for part in parts) / x.size
-    return float(np.float32(mean)), float(np.float32(np.sqrt(variance))) or 1.0
+def _train_epoch(
+    state: TrainingState, replica: Replica, samples: Samples, batch_size: int, augment: bool = False
+) -> tuple[float, Updates, float]:
+    """Train one pass over the samples in random order, with the topology updates that fall into it.
 
-
-def _train_epoch(state: TrainingState, samples: _Samples, batch_size: int) -> float:
-    """Train one pass over the samples in random order; return the mean loss."""
+    Returns
+    -------
+    loss : float
+        Its mean.
+    updates : list of dict of str to LayerUpdate
+    topology_seconds : float
+        What of the time the updates took.
+    """
     state.model.train()
-    order = torch.randperm(len(samples.y), generator=state.generator)
-    if fused.fits(state.model, state.optimizer, samples.x):
-        part = (samples.x, samples.y, order, batch_size, samples.mean, samples.deviation)
-        loss = fused.train_epoch(state.model, state.optimizer, *part)
-    else:
-        loss = _train_by_autograd(state, samples, order, batch_size)
+    topology, generator = state.topology, state.generator
+    topology.forget_gradients()  # no checkpoint holds them: a resumed run does not have those of the epoch before
+    order = torch.randperm(len(samples), generator=generator)
+    batches = list(order.split(batch_size))
+    total, done, updates, seconds = 0.0, 0, Updates(), 0.0
+    while done < len(batches):
+        n = min(len(batches) - done, topology.steps_to_update or len(batches))
+        near = topology.steps_to_gradients
+        if near is not None and near > 1:  # the scheduler counts them before it looks at gradients
+            n = min(n, near - 1)
+        if near != 1 and not augment and processes.count() == 1 and _fits(state, samples):
+            indices = torch.cat(batches[done : done + n])
+            part = (samples.x, samples.y, indices, batch_size, samples.mean, samples.deviation)
+            total += len(indices) * fused.train_epoch(state.model, state.optimizer, *part)
+        else:
+            drawing = generator if augment else None
+            total += _train_by_autograd(state, replica, samples, batches[done : done + n], drawing)
+        if not np.isfinite(total):  # no weights to update links by
+            return total, updates, seconds
+        done += n
+        started = time.perf_counter()
+        topology.step(n)
+        if topology.last_update:
+            updates.append(topology.last_update)
+            seconds += time.perf_counter() - started
     state.lr_scheduler.step()
-    return loss
+    return total / max(len(order), 1), updates, seconds
 
 
-def _train_by_autograd(state: TrainingState, samples: _Samples, order: torch.Tensor, batch_size: int) -> float:
-    """Do what `fused.train_epoch` does, with any model, optimizer and device."""
+def _fits(state: TrainingState, samples: Samples) -> bool:
+    return torch.is_tensor(samples.x) and fused.fits(state.model, state.optimizer, samples.x)
+
+
+def _train_by_autograd(
+    state: TrainingState,
+    replica: Replica,
+    samples: Samples,
+    batches: list[torch.Tensor],
+    generator: torch.Generator | None,
+) -> float:
+    """Do what `fused.train_epoch` does, with any model, optimizer and device; return the sum of the losses."""
+    n_processes, share = processes.count(), slice(processes.rank(), None, processes.count())
     losses = []
-    batches = order.to(samples.x.device).split(batch_size)
-    for batch in batches:
+    for batch, (x, y) in zip(batches, samples.batches(batches, generator, share), strict=True):
         state.optimizer.zero_grad()
-        x, y = samples.normalised(samples.x.index_select(0, batch)), samples.y.index_select(0, batch)
-        loss = nn.functional.cross_entropy(state.model(x), y)
-        loss.backward()
+        loss = nn.functional.cross_entropy(replica(x), y, reduction="sum")
+        # averaged over the processes it is the mean over the whole batch
+        (loss * (n_processes / len(batch))).backward()
         state.optimizer.step()
         losses.append(loss.detach())
-    sizes = torch.tensor([len(batch) for batch in batches], dtype=torch.float64)
-    return float(torch.stack(losses).double().cpu() @ sizes) / len(order)
+    total = torch.stack(losses).double().sum() if losses else torch.zeros((), dtype=torch.float64)
+    return float(processes.sum_over(total))
 
 
 @torch.no_grad()
-def _evaluate(model: nn.Module, samples: _Samples) -> tuple[float, float]:
+def _evaluate(model: nn.Module, samples: Samples) -> tuple[float, float]:
     """Return accuracy (a fraction of 1) and mean loss."""
     model.eval()
-    n_right, loss = 0, 0.0
-    for x, labels in zip(samples.x.split(_AT_ONCE), samples.y.split(_AT_ONCE), strict=True):
-        logits = model(samples.normalised(x))
-        n_right += int((logits.argmax(1) == labels).sum())
-        loss += float(nn.functional.cross_entropy(logits.double(), labels, reduction="sum"))
-    return n_right / len(samples.y), loss / len(samples.y)
+    found = torch.zeros(2, dtype=torch.float64, device=samples.device)
+    share = slice(processes.rank(), None, processes.count())
+    for x, labels in samples.batches(list(torch.arange(len(samples)).split(AT_ONCE)), share=share):
+        logits = model(x)
+        found[0] += (logits.argmax(1) == labels).sum()
+        found[1] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum")
+    right, loss = processes.sum_over(found).tolist()
+    return right / max(len(samples), 1), loss / max(len(samples), 1)
 
 
 def _anp_rate(snapshot: Snapshot) -> float:
     return sum(int(active.sum()) for active in snapshot.active_neurons().values()) / snapshot.n_neurons
 
 
-def _layer_rows(
-    epoch: int, topology: TopologyScheduler, snapshot: Snapshot, updates: dict[str, LayerUpdate]
-) -> list[tuple[int, str, str, float]]:
-    rows: list[tuple[int, str, str, float]] = []
+def _layer_rows(epoch: int, topology: TopologyScheduler, snapshot: Snapshot, updates: Updates) -> Rows:
+    rows: Rows = []
     for layer, graph in zip(topology.layers, snapshot.layers, strict=True):
-        values: dict[str, float] = {"links": graph.n_links, "frozen": layer.frozen}
-        update = updates.get(layer.name)
-        if update is not None:
-            values["overlap"] = update.overlap
+        values: dict[str, float] = {"links": graph.n_links, "frozen": layer.frozen, "itop_rate": layer.itop_rate}
+        mine = [update[layer.name] for update in updates if layer.name in update]
+        if mine:
+            regrown = sum(update.links_regrown for update in mine)
+            again = sum(update.overlap * update.links_regrown for update in mine if update.links_regrown)
+            values["overlap"] = again / regrown if regrown else float("nan")
             for metric in ("links_removed", "links_percolated", "links_regrown", "links_filled", "links_missing"):
-                values[metric] = getattr(update, metric)
-            if update.links_missing:
-                _log.warning("layer %s: no room for %d of its links; they are gone", layer.name, update.links_missing)
+                values[metric] = sum(getattr(update, metric) for update in mine)
+            if values["links_missing"]:
+                _log.warning("layer %s: no room for %d of its links", layer.name, values["links_missing"])
         rows += [(epoch, layer.name, metric, float(value)) for metric, value in values.items()]
     return rows
 
 
-def _links_moved(updates: dict[str, LayerUpdate]) -> int:
-    return sum(round(u.links_regrown * (1.0 - u.overlap)) for u in updates.values() if u.links_regrown)
+def _links_moved(updates: Iterable[dict[str, LayerUpdate]]) -> int:
+    layers = [layer for update in updates for layer in update.values() if layer.links_regrown]
+    return sum(round(layer.links_regrown * (1.0 - layer.overlap)) for layer in layers)
 
 
 def _result(metrics: pd.DataFrame) -> TrainResult:
@@ -394,8 +473,11 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _log_file(run: Run) -> Iterator[None]:
+def _log_file(run: Run | None) -> Iterator[None]:
     """Write netsparse's log lines to the run's log.txt as well."""
+    if run is None:
+        yield
+        return
     handler = logging.FileHandler(run.log_path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = _log.level

@@ -58,33 +58,45 @@ class MaskedLinear(SparseLinear, nn.Linear):  # type: ignore[misc] # a bias may 
 
 @torch.no_grad()
 def write_graph(layer: nn.Module, graph: LayerGraph, weights: np.ndarray | None) -> Carry:
-    """Replace the links of a linear layer with a ``weight_mask`` (see `SparseLinear.set_graph`)."""
+    """Replace the links of a layer with a ``weight_mask`` (see `SparseLinear.set_graph`).
+
+    A convolution's weight (n_out, n_in, k_h, k_w) counts as the matrix (n_out, n_in · k_h · k_w).
+    """
     weight, mask = cast(torch.Tensor, layer.weight), cast(torch.Tensor, layer.weight_mask)
     rows = torch.from_numpy(graph.link_rows).to(weight.device)
     columns = torch.from_numpy(graph.biadjacency.indices.astype(np.int64)).to(weight.device)
-    mask.zero_()
-    mask[columns, rows] = 1
+
+    def fill(tensor: torch.Tensor, values: torch.Tensor | int) -> None:
+        matrix = torch.zeros(graph.n_target, graph.n_source, dtype=tensor.dtype, device=tensor.device)
+        matrix[columns, rows] = values
+        tensor.copy_(matrix.view(tensor.shape))
+
+    fill(mask, 1)
     if weights is None:
         weight.mul_(mask)
     else:
-        weight.zero_()
-        weight[columns, rows] = torch.tensor(weights, dtype=weight.dtype, device=weight.device)
+        fill(weight, torch.tensor(weights, dtype=weight.dtype, device=weight.device))
     if weight.grad is not None:
         weight.grad.mul_(mask)
     return lambda tensor: tensor.mul_(mask)
 
 
 def read_graph(layer: nn.Module, name: str, source: str, target: str) -> LayerGraph:
-    """Return the links and weights of a linear layer with a ``weight_mask`` as a graph.
+    """Return the links and weights of a layer with a ``weight_mask`` as a graph.
 
     `LayerGraph.from_weight` gives the same; this gathers the links on the weight's own device, four
     times as fast.
     """
-    mask = cast(torch.Tensor, layer.weight_mask)
+    mask = cast(torch.Tensor, layer.weight_mask).flatten(1)
+    keys, weights = gather_links(mask, cast(torch.Tensor, layer.weight).detach().flatten(1))
+    return LayerGraph.from_keys(keys, (mask.shape[1], mask.shape[0]), name, source, target, weights)
+
+
+def gather_links(mask: torch.Tensor, values: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the link keys of a mask (n_target, n_source), and the value at each link."""
     columns, rows = torch.nonzero(mask, as_tuple=True)
-    weights = cast(torch.Tensor, layer.weight).detach()[columns, rows]
-    weights = weights if weights.dtype == torch.float64 else weights.float()
-    shape = (mask.shape[1], mask.shape[0])
-    keys = rows.cpu().numpy().astype(np.int64) * shape[1] + columns.cpu().numpy()
+    found = values[columns, rows]
+    found = found if found.dtype == torch.float64 else found.float()
+    keys = rows.cpu().numpy().astype(np.int64) * mask.shape[0] + columns.cpu().numpy()
     order = np.argsort(keys)
-    return LayerGraph.from_keys(keys[order], shape, name, source, target, weights.cpu().numpy()[order])
+    return keys[order], found.cpu().numpy()[order]

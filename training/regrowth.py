@@ -1,56 +1,132 @@
-"""Regrowth rules: which unlinked pairs become links."""
+"""Regrowth rules: a score for every unlinked pair; one selector makes links of them."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+import scipy.sparse as sp
 
+from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
 from netsparse.linkprediction import RULES, make_scorer
-from netsparse.linkprediction.ranking import best_pairs
+from netsparse.linkprediction.ranking import PairScorer, best_pairs
 from netsparse.registry import Registry
 from netsparse.topologies.budget import random_unlinked
 
-# graph, how many, subranking, rng -> keys of new links
-RegrowthRule = Callable[[LayerGraph, int, bool, np.random.Generator], np.ndarray]
+
+class RowGradients(Protocol):
+    """The gradient of the loss for every pair of a layer, linked or not, made a block of rows at a time."""
+
+    def rows(self, first: int, stop: int) -> np.ndarray:
+        """Return float32 gradients of source neurons first … stop − 1, shape (stop − first, n_target)."""
+
+
+# graph, gradients or None -> scores of the unlinked pairs; None: all alike
+RegrowthRule = Callable[[LayerGraph, RowGradients | None], PairScorer | None]
 
 REGROWTH_RULES: Registry[RegrowthRule] = Registry("regrowth rule")
 
-
-def by_link_prediction(
-    graph: LayerGraph, k: int, subranking: bool, rng: np.random.Generator, *, rule: str
-) -> np.ndarray:
-    """Choose the k unlinked pairs of highest positive score, in any order; fewer if fewer have a path.
-
-    Examples
-    --------
-    >>> by_link_prediction(LayerGraph.from_mask([[1, 0], [1, 1]]), 3, True, np.random.default_rng(0), rule="ch3-l3")
-    array([1])
-    """
-    ties = "spcorr" if subranking else "random"
-    return best_pairs(make_scorer(graph, rule), k, ties, rng, positive=True)[0]
+# Rules that need dense gradients, and of how many steps before the update.
+GRADIENT_STEPS = {"gradient": 1, "momentum": 20}
 
 
-def at_random(graph: LayerGraph, k: int, subranking: bool, rng: np.random.Generator) -> np.ndarray:
-    """Choose k of the unlinked pairs, all of them alike; fewer if there are fewer.
+def by_link_prediction(graph: LayerGraph, gradients: RowGradients | None, *, rule: str) -> PairScorer:
+    """Score pairs by a rule of the link-prediction engine.
 
     Examples
     --------
-    >>> at_random(LayerGraph.from_mask([[1, 0]]), 1, True, np.random.default_rng(0))
-    array([1])
+    >>> by_link_prediction(LayerGraph.from_mask([[1, 0], [1, 1]]), None, rule="cn-l3")()
+    array([[nan,  1.],
+           [nan, nan]])
     """
-    return random_unlinked((graph.n_source, graph.n_target), graph.link_keys, k, rng)
+    return make_scorer(graph, rule)
+
+
+def at_random(graph: LayerGraph, gradients: RowGradients | None) -> None:
+    """Score all pairs alike."""
+
+
+def by_gradient(graph: LayerGraph, gradients: RowGradients | None) -> PairScorer:
+    """Score pairs by |gradient| of the loss: of the last step (RigL), or with momentum over the last ones (SNFS).
+
+    References
+    ----------
+    Evci et al. (2020), Rigging the lottery: making all tickets winners. Dettmers and Zettlemoyer (2019), Sparse
+    networks from scratch: faster training without losing performance.
+    """
+    if gradients is None:
+        raise NetsparseError(
+            f"layer '{graph.name}' has no dense gradient to grow links by: no loss.backward() came between the last "
+            "topology.step() and this one"
+        )
+    return _GradientScorer(graph, gradients)
+
+
+class _GradientScorer:
+    """|gradient| of the unlinked pairs, NaN for linked ones."""
+
+    offset = 0
+
+    def __init__(self, graph: LayerGraph, gradients: RowGradients) -> None:
+        self.shape = (graph.n_source, graph.n_target)
+        self.links: sp.csr_array = graph.biadjacency
+        self.costs = np.ones(graph.n_source)
+        self._gradients = gradients
+
+    def __call__(
+        self, first: int = 0, stop: int | None = None, dtype: type[np.floating] | str = np.float32
+    ) -> np.ndarray:
+        stop = self.shape[0] if stop is None else stop
+        block = np.abs(self._gradients.rows(first, stop), dtype=np.float32)
+        start, end = self.links.indptr[first], self.links.indptr[stop]
+        rows = np.repeat(np.arange(stop - first), np.diff(self.links.indptr[first : stop + 1]))
+        block[rows, self.links.indices[start:end]] = np.nan
+        return block
+
+    def linked_scores(self) -> np.ndarray:
+        raise NotImplementedError("ties of gradients are not ranked by SPcorr")
+
+
+class _SoftScorer:
+    """Scores / E, E of the exponential distribution: their k largest are k pairs drawn one by one ∝ score."""
+
+    def __init__(self, scorer: PairScorer, rng: np.random.Generator) -> None:
+        self.shape, self.links, self.offset, self.costs = scorer.shape, scorer.links, scorer.offset, scorer.costs
+        self._scorer, self._rng = scorer, rng
+
+    def __call__(
+        self, first: int = 0, stop: int | None = None, dtype: type[np.floating] | str = np.float32
+    ) -> np.ndarray:
+        block = self._scorer(first, stop, np.float32)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return block / self._rng.standard_exponential(block.shape, np.float32)
+
+    def linked_scores(self) -> np.ndarray:
+        raise NotImplementedError("soft sampling knows no ties")
 
 
 for _rule in RULES:
     REGROWTH_RULES.add(_rule, partial(by_link_prediction, rule=_rule))
 REGROWTH_RULES.add("random", at_random)
+REGROWTH_RULES.add("gradient", by_gradient)
+REGROWTH_RULES.add("momentum", by_gradient)
 
 
 def regrow(
-    graph: LayerGraph, k: int, rule: str, rng: np.random.Generator, *, subranking: bool = True, fill: str = "active"
+    graph: LayerGraph,
+    k: int,
+    rule: str,
+    rng: np.random.Generator,
+    *,
+    soft: bool = False,
+    subranking: bool = True,
+    fill: str = "active",
+    gradients: RowGradients | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Choose k new links: the unlinked pairs of highest positive score, then, if asked, random pairs of active neurons.
+    """Choose k new links: the unlinked pairs of highest positive score, then, if asked, random pairs.
 
     Parameters
     ----------
@@ -61,11 +137,15 @@ def regrow(
     rule : str
         A name of `REGROWTH_RULES`.
     rng : numpy.random.Generator
+    soft : bool
+        Draw the pairs without replacement, each with chance ∝ its score (Gumbel top-k), instead of the best ones.
     subranking : bool
         Order pairs of equal CH score at the cut by SPcorr; else at random.
-    fill : {"active", "none"}
+    fill : {"active", "any", "none"}
         What to do when fewer than k pairs have a positive score: draw the rest among the unlinked pairs of neurons that
-        have a link, or leave it.
+        have a link, or among all unlinked pairs, or leave it.
+    gradients : RowGradients, optional
+        For the rules of `GRADIENT_STEPS`.
 
     Returns
     -------
@@ -74,10 +154,22 @@ def regrow(
     n_filled : int
         How many of them were drawn to fill.
     """
-    chosen = REGROWTH_RULES[rule](graph, k, subranking, rng)
+    if k == 0:
+        return np.empty(0, np.int64), 0
+    shape = (graph.n_source, graph.n_target)
+    scorer = REGROWTH_RULES[rule](graph, gradients)
+    if scorer is None:
+        chosen = random_unlinked(shape, graph.link_keys, k, rng)
+    else:
+        ties = "spcorr" if subranking and not soft and rule in RULES else "random"
+        chosen = best_pairs(_SoftScorer(scorer, rng) if soft else scorer, k, ties, rng, positive=True)[0]
     missing = k - len(chosen)
     if missing == 0 or fill == "none":
         return np.sort(chosen), 0
+    if fill == "any":
+        taken = np.sort(np.concatenate([graph.link_keys, chosen]))
+        filled = random_unlinked(shape, taken, missing, rng)
+        return np.sort(np.concatenate([chosen, filled])), len(filled)
     sources = np.flatnonzero(graph.source_degrees)
     targets = np.flatnonzero(graph.target_degrees)
     rows, columns = np.divmod(np.concatenate([graph.link_keys, chosen]), max(graph.n_target, 1))

@@ -5,21 +5,24 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 
+from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
 from netsparse.registry import Registry
 
-RemovalRule = Callable[[LayerGraph], np.ndarray]
+# graph with weights, gradient of each link or None, options by name -> a score of at least 0 for each link
+RemovalRule = Callable[..., np.ndarray]
 
 REMOVAL_RULES: Registry[RemovalRule] = Registry("removal rule")
 
 
-def magnitude(graph: LayerGraph) -> np.ndarray:
+def magnitude(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
     """Score a link by |weight|.
 
     Parameters
     ----------
     graph : LayerGraph
         With weights.
+    gradient : ignored
 
     Returns
     -------
@@ -33,7 +36,7 @@ def magnitude(graph: LayerGraph) -> np.ndarray:
     return np.abs(_weights(graph))
 
 
-def magnitude_signed(graph: LayerGraph) -> np.ndarray:
+def magnitude_signed(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
     """Score a link by its rank in |weight| among the links of its sign, as a share of that sign's links (SET's rule).
 
     Removing the fraction ζ of lowest score takes ζ of the positive and ζ of the negative links, those nearest zero.
@@ -43,6 +46,7 @@ def magnitude_signed(graph: LayerGraph) -> np.ndarray:
     ----------
     graph : LayerGraph
         With weights.
+    gradient : ignored
 
     Returns
     -------
@@ -64,6 +68,74 @@ def magnitude_signed(graph: LayerGraph) -> np.ndarray:
     return scores
 
 
+def magnitude_gradient(graph: LayerGraph, gradient: np.ndarray | None = None, *, share: float = 0.01) -> np.ndarray:
+    """Score a link by |weight| + share · |gradient of the loss| (MEST's rule).
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        With weights.
+    gradient : numpy.ndarray, shape (n_links,)
+        Of the last step.
+    share : float
+        MEST's λ.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_links,)
+
+    Raises
+    ------
+    NetsparseError
+        If there is no gradient.
+
+    References
+    ----------
+    Yuan et al. (2021), MEST: accurate and fast memory-economic sparse training framework on the edge.
+
+    Examples
+    --------
+    >>> magnitude_gradient(LayerGraph.from_weight([[-2.0, 1.0]]), np.array([100.0, -300.0]))
+    array([3., 4.])
+    """
+    if gradient is None:
+        raise NetsparseError(f"layer '{graph.name}' has no gradient to rank its links by; run loss.backward() first")
+    return np.abs(_weights(graph)) + share * np.abs(gradient)
+
+
+def relative_importance(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
+    """Score a link by its share of its source neuron's weights plus its share of its target neuron's.
+
+    |w(u, v)| / Σ over v' of |w(u, v')| + |w(u, v)| / Σ over u' of |w(u', v)|: so no neuron loses all its links because
+    its weights are small altogether. A link of weight 0 scores 0.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        With weights.
+    gradient : ignored
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_links,)
+
+    References
+    ----------
+    Zhang et al. (2024), Plug-and-play: an efficient post-training pruning method for large language models.
+
+    Examples
+    --------
+    >>> relative_importance(LayerGraph.from_weight([[-2.0, 1.0], [0.0, 1.0]]))
+    array([1.66666667, 0.83333333, 1.5       ])
+    """
+    sizes, rows, columns = np.abs(_weights(graph)).astype(np.float64), graph.link_rows, graph.biadjacency.indices
+    scores = np.zeros(len(sizes))
+    for ends, n in ((rows, graph.n_source), (columns, graph.n_target)):
+        sums = np.bincount(ends, sizes, n)[ends]
+        scores += np.divide(sizes, sums, out=np.zeros(len(sizes)), where=sums > 0)
+    return scores
+
+
 def _weights(graph: LayerGraph) -> np.ndarray:
     if graph.weights is None:
         raise ValueError(f"layer '{graph.name}' has no weights to rank its links by")
@@ -72,3 +144,8 @@ def _weights(graph: LayerGraph) -> np.ndarray:
 
 REMOVAL_RULES.add("magnitude", magnitude)
 REMOVAL_RULES.add("magnitude-signed", magnitude_signed)
+REMOVAL_RULES.add("magnitude+gradient", magnitude_gradient)
+REMOVAL_RULES.add("relative-importance", relative_importance)
+
+# Rules that need the gradient of every link.
+BY_GRADIENT = frozenset({"magnitude+gradient"})

@@ -1,13 +1,14 @@
-"""`TopologyScheduler`: evolve the links of any model's linear layers, beside any optimizer."""
+"""`TopologyScheduler`: evolve the links of any model's linear and convolutional layers, beside any optimizer."""
 
 from __future__ import annotations
 
-import fnmatch
+import math
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,68 +19,22 @@ from torch.nn.parameter import is_lazy
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.topologies import TOPOLOGIES, Correlations
-from netsparse.training.chains import chain_groups
-from netsparse.training.csr import CSRLinear
+from netsparse.topologies.budget import link_budget
+from netsparse.training import processes
+from netsparse.training.chains import trace_chains
+from netsparse.training.gradients import GradientWatch, LayerWatch
 from netsparse.training.layers import SparseLinear
-from netsparse.training.masked import read_graph, write_graph
-from netsparse.training.methods import METHODS, Method
-from netsparse.training.regrowth import REGROWTH_RULES
-from netsparse.training.removal import REMOVAL_RULES
+from netsparse.training.masked import write_graph
+from netsparse.training.methods import Method, resolve_method
+from netsparse.training.regrowth import GRADIENT_STEPS
+from netsparse.training.removal import BY_GRADIENT
+from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
+from netsparse.training.sparse_layer import SparseLayer, choose_layers, share_out
 from netsparse.training.start_weights import START_WEIGHTS
 from netsparse.training.update import LayerUpdate, update_topology
 
 # Modules under a scheduler; a deep copy of one is not.
 _SCHEDULED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-
-
-@dataclass
-class SparseLayer:
-    """One layer under a scheduler.
-
-    Attributes
-    ----------
-    name, source, target : str
-        The module's name in the model; the names of the neuron groups that it joins.
-    module : torch.nn.Module
-        A `SparseLinear`, or a linear module with a ``weight_mask``.
-    frozen : bool
-        Whether early stop has frozen its topology.
-    """
-
-    name: str
-    source: str
-    target: str
-    module: nn.Module
-    frozen: bool = False
-    hook: Any = field(default=None, repr=False)
-    owns_mask: bool = field(default=False, repr=False)
-
-    @property
-    def weight(self) -> nn.Parameter:
-        """The layer's weight: (n_target, n_source), or one number a link (see `SparseLinear`)."""
-        return cast(nn.Parameter, self.module.weight)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of source and target neurons."""
-        return cast(int, self.module.in_features), cast(int, self.module.out_features)
-
-    @property
-    def holds_links_only(self) -> bool:
-        """Whether there is nothing where there is no link, and so nothing to mask."""
-        return isinstance(self.module, CSRLinear)
-
-    @property
-    def graph(self) -> LayerGraph:
-        """The layer's links and weights now."""
-        return self.begin_graph()()
-
-    def begin_graph(self) -> Callable[[], LayerGraph]:
-        """Begin to read the layer's links and weights of now; the function returned gives them."""
-        if isinstance(self.module, CSRLinear):
-            return self.module.begin_graph(self.name, self.source, self.target)
-        graph = read_graph(self.module, self.name, self.source, self.target)
-        return lambda: graph
 
 
 class TopologyScheduler:
@@ -94,30 +49,38 @@ class TopologyScheduler:
     Parameters
     ----------
     model : torch.nn.Module
+        One in ``DistributedDataParallel`` as well.
     optimizer : torch.optim.Optimizer
         Of any kind; per-link state (whatever has the weight's shape) follows the links.
-    method : str or Method
-        A name of `netsparse.training.METHODS`.
-    sparsity : float
-        Of every layer, 0 … 1.
-    layers : sequence of str, optional
-        Names of linear modules, ``*`` and ``?`` allowed. Default: every `SparseLinear`; if there is none, every
-        ``nn.Linear`` but the last, which stays dense.
-    zeta : float
-        Fraction of links removed at an update.
-    update_interval : int
-        Calls of `step` from one update to the next.
+    method : str, pathlib.Path or Method
+        A name of `netsparse.training.METHODS`, or a TOML file that names parts (`resolve_method`).
+    sparsity : float or dict of str to float
+        Of all layers together (the method's ``layer_density`` shares the links out), 0 … 1; or of each layer, by name
+        pattern, the first that fits.
+    layers : str, type, or sequence of these, optional
+        Names of ``nn.Linear``, ``nn.Conv2d`` or `SparseLinear` modules, ``*`` and ``?`` allowed, or their types.
+        Default: every `SparseLinear`; if there is none, every ``nn.Linear`` but the last, which stays dense. A
+        convolution counts as the graph n_in · k_h · k_w × n_out.
     data : array_like or torch.Tensor, shape (n_samples, …), optional
         Un-normalised training inputs, for the correlated start topology (CSTI). Without them a method that starts so
         starts from Erdős–Rényi, with a warning.
     seed : int
+    total_steps : int, optional
+        How often `step` will be called in the whole training. Methods whose parts change with time (RigL, GraNet,
+        CHTs …) need it; with it, no update comes at the very end, whose new links would never train.
     **parts
-        Any attribute of `Method`, to change one part of it: ``early_stop=0.9``, ``topology="keep"``,
-        ``start_weights="keep"``, ``removal="magnitude-signed"``, ``subranking=False`` …
+        Any attribute of `Method`, to change one part of it: ``zeta=0.2``, ``update_interval=100``, ``early_stop=0.9``,
+        ``topology="keep"``, ``start_weights="keep"``, ``removal="magnitude-signed"``, ``subranking=False`` …
 
     Attributes
     ----------
     layers : list of SparseLayer
+    method : Method
+        With its parts as they are used.
+    n_steps : int
+        Calls of `step` so far.
+    untraced : list of str
+        Modules that ``torch.fx`` could not trace: percolation stops at their borders.
     last_update : dict of str to LayerUpdate
         What the last call of `step` did, by layer name; empty if it was no update.
 
@@ -125,7 +88,7 @@ class TopologyScheduler:
     ------
     NetsparseError
         If a name, number or part is unknown or out of range, a layer has a scheduler already or is not in the
-        optimizer, or two layers share a weight.
+        optimizer, two layers share a weight, or the training is too short for the method's density to reach its end.
 
     Notes
     -----
@@ -133,8 +96,16 @@ class TopologyScheduler:
     from then on only its weights train. The paper's text says 0.9, which freezes the topology at the second update,
     before the network has percolated; the default is 0.99, which stops once the topology is stable.
 
-    Percolation follows the chains that `netsparse.training.chains.chain_groups` finds; if it finds none between several
+    Percolation follows the chains that `netsparse.training.chains.trace_chains` finds; if it finds none between several
     layers, a warning says so. A deep copy of the model is not under the scheduler: give it one of its own.
+
+    Growing by gradient: before an update (``torch.nn`` modules: at every step, where it costs nothing) hooks keep what
+    came into a layer and what came back at the last step (``momentum``: the last 20 steps, each by 0.9 less); the
+    product of both, the dense gradient, is made at the update alone, a block of rows at a time. With `step` once an
+    epoch the hooks stay, and the layers are called one by one.
+
+    In a group of processes (``torch.distributed``) make one in each, in the same way, and call `step` in all of them:
+    process 0 decides, the others take its links over.
 
     References
     ----------
@@ -158,45 +129,50 @@ class TopologyScheduler:
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        method: str | Method = "cht",
-        sparsity: float = 0.99,
+        method: str | Path | Method = "cht",
+        sparsity: float | Mapping[str, float] = 0.99,
         *,
-        layers: Sequence[str] | None = None,
-        zeta: float = 0.3,
-        update_interval: int = 1,
+        layers: str | type[nn.Module] | Sequence[str | type[nn.Module]] | None = None,
         data: Any = None,
         seed: int = 0,
+        total_steps: int | None = None,
         **parts: Any,
     ) -> None:
-        self.method = _method(method, parts, with_data=data is not None)
-        for name, value in (("sparsity", sparsity), ("zeta", zeta)):
-            if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
-                raise NetsparseError(f"{name} must be a number between 0 and 1, it is {value!r}")
-        for name, value, least in (("update_interval", update_interval, 1), ("seed", seed, 0)):
-            if not isinstance(value, Integral) or value < least:
+        self.method = _with_data(resolve_method(method, parts), parts, data is not None)
+        for name, value, least in (("seed", seed, 0), ("total_steps", total_steps, 1)):
+            if value is not None and (not isinstance(value, Integral) or value < least):
                 raise NetsparseError(f"{name} must be a whole number of at least {least}, it is {value!r}")
-        self.optimizer, self.zeta, self.update_interval = optimizer, zeta, update_interval
+        self.optimizer, self.total_steps = optimizer, total_steps
         self.n_steps = 0
         self.last_update: dict[str, LayerUpdate] = {}
         self._rng = np.random.default_rng(seed)
+        model = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
         data = data.detach().cpu().numpy() if torch.is_tensor(data) else data
-        chosen = _choose(model, layers)
-        groups = chain_groups(model, chosen)
+        chosen = choose_layers(model, layers)
+        groups, self.untraced = trace_chains(model, chosen)
         self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]
         self._check_attachable()
-        if self.method.percolation and len(self.layers) > 1 and not self._joined():
+        share_out(self.layers, sparsity, self.method)
+        self._check_length()
+        if self.method.percolation and len(self.layers) > 1:
+            self._warn_of_chains()
+        starts = processes.from_first(self._starts(data) if processes.rank() == 0 else None)
+        for layer, start in zip(self.layers, cast(Any, starts), strict=True):
+            self._attach(layer, *start)
+        self._watch = self._make_watch()
+        self._arm()
+
+    def _warn_of_chains(self) -> None:
+        where = f" ({', '.join(self.untraced)} could not be traced)" if self.untraced else ""
+        if not {layer.source for layer in self.layers} & {layer.target for layer in self.layers}:
             warnings.warn(
                 f"method '{self.method.name}' lets cut-off neurons lose their links, but no two of the layers were "
-                "seen to feed each other, so none will: name their neuron groups in model.group_names, or say "
+                f"seen to feed each other{where}, so none will: name their neuron groups in model.group_names, or say "
                 "percolation=False",
-                stacklevel=2,
+                stacklevel=3,
             )
-        for layer, start in zip(self.layers, self._starts(sparsity, data), strict=True):
-            self._attach(layer, *start)
-
-    def _joined(self) -> bool:
-        """Whether some layer feeds another one."""
-        return bool({layer.source for layer in self.layers} & {layer.target for layer in self.layers})
+        elif self.untraced:
+            warnings.warn(f"percolation stops at the borders of what could not be traced: {where[2:-1]}", stacklevel=3)
 
     def _check_attachable(self) -> None:
         optimized = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
@@ -217,7 +193,25 @@ class TopologyScheduler:
                     "(backend 'csr' or 'cuda'); use another optimizer, or backend='masked'"
                 )
 
-    def _starts(self, sparsity: float, data: Any) -> list[tuple[LayerGraph, np.ndarray | None]]:
+    def _check_length(self) -> None:
+        """Refuse a training that the method's schedules cannot be laid over."""
+        method, total = self.method, self.total_steps
+        if method.needs_total_steps and total is None:
+            raise NetsparseError(
+                f"parts of method '{method.name}' change with time: say total_steps=, how often topology.step() will "
+                "be called in the whole training"
+            )
+        if method.density_schedule != "constant" and total is not None:
+            ending = method.update_until * total
+            last = (math.ceil(ending) - 1) // method.update_interval * method.update_interval
+            if last < method.density_until * total:
+                raise NetsparseError(
+                    f"the density of method '{method.name}' is to reach its end after {method.density_until:g} of "
+                    f"{total} steps, but the last update comes at step {last}: train longer, or update more often "
+                    f"(update_interval is {method.update_interval} steps)"
+                )
+
+    def _starts(self, data: Any) -> list[tuple[LayerGraph, np.ndarray | None]]:
         """Make links and weights (None: as they are) of all layers, before any layer is touched."""
         if self.method.topology == "correlated":
             n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].shape[0]
@@ -233,7 +227,8 @@ class TopologyScheduler:
                 graph = Snapshot.from_model(layer.module).layers[0]
             else:
                 topology = TOPOLOGIES[self.method.topology]
-                graph = LayerGraph.from_mask(topology(layer.shape, 1.0 - sparsity, self._rng, data))
+                options = dict(self.method.topology_options)
+                graph = LayerGraph.from_mask(topology(layer.shape, layer.start_density, self._rng, data, **options))
             weights = None
             if self.method.start_weights != "keep":
                 weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
@@ -247,11 +242,35 @@ class TopologyScheduler:
             module.register_buffer("weight_mask", torch.ones_like(weight, requires_grad=False), persistent=False)
             layer.owns_mask = True
         self._set_graph(layer, graph, weights)
+        layer.ever_active = graph.link_keys
+        if self.method.density_schedule != "constant" and self.method.topology == "keep":
+            layer.start_density = graph.density
         _SCHEDULED.add(module)
         always_full = not self.method.evolves and graph.n_links == weight.numel()
         masks_itself = isinstance(module, SparseLinear) or not weight.requires_grad
         if not masks_itself and not always_full:
-            layer.hook = weight.register_hook(lambda gradient: gradient * cast(torch.Tensor, module.weight_mask))
+            layer.hook = weight.register_hook(lambda gradient: self._masked(layer, gradient))
+
+    def _masked(self, layer: SparseLayer, gradient: torch.Tensor) -> torch.Tensor:
+        if self._watch is not None and self._watch.is_armed:
+            self._watch.layers[layer.name].keep_dense(gradient)
+        return gradient * cast(torch.Tensor, layer.module.weight_mask)
+
+    def _make_watch(self) -> GradientWatch | None:
+        n_steps = GRADIENT_STEPS.get(self.method.regrowth or "")
+        if n_steps is None:
+            return None
+        watched = {x.name: (x.module, not isinstance(x.module, SparseLinear)) for x in self.layers}
+        return GradientWatch(watched, self.optimizer, n_steps)
+
+    def _arm(self) -> None:
+        """Watch gradients, if the next call of `step` or one soon after it will need them."""
+        if self._watch is not None:
+            near = self.steps_to_update
+            if near is not None and near <= self._watch.n_steps:
+                self._watch.arm()
+            else:
+                self._watch.disarm()
 
     def _set_graph(self, layer: SparseLayer, graph: LayerGraph, weights: np.ndarray | None = None) -> None:
         """Give a layer new links; what the optimizer holds per link follows those that stay."""
@@ -270,13 +289,52 @@ class TopologyScheduler:
         """Whether early stop has frozen every layer."""
         return all(layer.frozen for layer in self.layers)
 
-    def step(self) -> None:
-        """Count one call; every ``update_interval``-th one updates the topology of the layers that are not frozen."""
-        self.n_steps += 1
+    @property
+    def steps_to_update(self) -> int | None:
+        """How many calls of `step` it is to the next update; None if none will come."""
+        if not self.method.evolves or self.frozen:
+            return None
+        interval = self.method.update_interval
+        near = interval - self.n_steps % interval
+        last = self.total_steps is not None and self.n_steps + near >= self.method.update_until * self.total_steps
+        return None if last else near
+
+    @property
+    def steps_to_gradients(self) -> int | None:
+        """How many calls of `step` it is to the next one before which autograd must run; None if none will come.
+
+        It is for loops that train by other means than autograd meanwhile (`netsparse.training.train_epoch`).
+        """
+        near = self.steps_to_update
+        if near is None:
+            return None
+        if self._watch is not None:
+            return max(near - self._watch.n_steps + 1, 1)
+        return near if self.method.removal in BY_GRADIENT else None
+
+    def forget_gradients(self) -> None:
+        """Forget what was seen of the gradients (of methods that grow by them) so far."""
+        if self._watch is not None:
+            self._watch.disarm()
+        self._arm()
+
+    def step(self, n: int = 1) -> None:
+        """Count a call, or n of them at once; every ``update_interval``-th one updates the topology.
+
+        Raises
+        ------
+        NetsparseError
+            If n calls at once would pass over an update.
+        """
+        near = self.steps_to_update
+        if n < 1 or (near is not None and n > near):
+            raise NetsparseError(f"step({n}): the next update is {near} steps away")
+        self.n_steps += n
         self.last_update = {}
         self._mask()
-        if self.method.evolves and not self.frozen and self.n_steps % self.update_interval == 0:
+        if n == near:
             self._update()
+        self._arm()
 
     @torch.no_grad()
     def _mask(self) -> None:
@@ -294,8 +352,10 @@ class TopologyScheduler:
     def _update(self) -> None:
         self._check_state()
         frozen = {layer.name for layer in self.layers if layer.frozen}
-        graphs = [layer.graph for layer in self.layers]
-        self.last_update = update_topology(graphs, self.method, self.zeta, self._rng, frozen)
+        if self._watch is not None:
+            self._watch.gather([layer.name for layer in self.layers if layer.name not in frozen])
+        decided = self._decide(frozen) if processes.rank() == 0 else None
+        self.last_update, self._rng.bit_generator.state = cast(Any, processes.from_first(decided))
         for layer in self.layers:
             if layer.name not in self.last_update:
                 continue
@@ -303,8 +363,62 @@ class TopologyScheduler:
             # links that stay keep their weight, truly new ones weigh 0 unless the method draws what they weigh
             drawn = None if self.method.new_link_weights == "zero" else update.graph.weights
             self._set_graph(layer, update.graph, drawn)
-            if self.method.early_stop is not None and update.overlap >= self.method.early_stop:
-                layer.frozen = True
+            layer.ever_active = np.union1d(layer.ever_active, update.graph.link_keys)
+        self._stop_early()
+        if self._watch is not None:
+            self._watch.disarm()
+
+    def _decide(self, frozen: set[str]) -> tuple[dict[str, LayerUpdate], dict[str, Any]]:
+        """Make the update of all layers; return it and the random state behind it."""
+        method, gradients = self.method, self._gradients()
+        zeta, n_links, temperature = method.zeta, {}, method.temperature_start
+        if self.total_steps is not None:
+            done = self.n_steps / self.total_steps
+            zeta = ZETA_SCHEDULES[method.zeta_schedule](zeta, min(done / method.update_until, 1.0))
+            temperature += (method.temperature_end - method.temperature_start) * done
+        if method.density_schedule != "constant":
+            schedule, progress = DENSITY_SCHEDULES[method.density_schedule], self._density_progress
+            for layer in self.layers:
+                density = schedule(layer.start_density, layer.density, progress)
+                n_links[layer.name] = link_budget(layer.shape, min(max(density, 0.0), 1.0))
+        graphs = [layer.graph for layer in self.layers]
+        made = update_topology(
+            graphs, method, zeta, self._rng, frozen, n_links=n_links, temperature=temperature, gradients=gradients
+        )
+        return made, dict(self._rng.bit_generator.state)
+
+    def _gradients(self) -> dict[str, Any]:
+        """Return what the rules want to know of the gradients, by layer."""
+        if self._watch is not None:
+            found = {name: watch for name, watch in self._watch.layers.items() if not watch.is_empty}
+        else:
+            found = {layer.name: LayerWatch(layer.module, 1) for layer in self.layers}
+        if self.method.removal in BY_GRADIENT:
+            for layer in self.layers:
+                if layer.name in found:
+                    found[layer.name].of_links = layer.link_gradients
+        return found
+
+    @property
+    def _density_progress(self) -> float:
+        """How far the density is on its way to the end, 0 … 1."""
+        if self.method.density_schedule == "constant" or self.total_steps is None:
+            return 1.0
+        return min(self.n_steps / (self.method.density_until * self.total_steps), 1.0)
+
+    def _stop_early(self) -> None:
+        threshold = self.method.early_stop
+        if threshold is None or self._density_progress < 1.0:
+            return
+        for layer in self.layers:
+            if layer.name in self.last_update and self.last_update[layer.name].overlap >= threshold:
+                layer.settled = True
+        for layer in self.layers:
+            layer.frozen = (
+                layer.settled
+                if self.method.early_stop_scope == "layer"
+                else all(other.settled for other in self.layers)
+            )
 
     def _check_state(self) -> None:
         """Refuse to update links whose optimizer holds something that is neither one number a link nor one in all."""
@@ -333,6 +447,9 @@ class TopologyScheduler:
 
     def detach(self) -> None:
         """Let go of the model: its weights stay as they are; nothing keeps a plain ``nn.Linear`` sparse any more."""
+        if self._watch is not None:
+            self._watch.disarm()
+            self._watch = None
         for layer in self.layers:
             if layer.hook is not None:
                 layer.hook.remove()
@@ -342,12 +459,17 @@ class TopologyScheduler:
         self.layers = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return links, counters, frozen layers and the random state; safe for ``torch.load(weights_only=True)``."""
+        """Return links, counters, early stop and the random state; safe for ``torch.load(weights_only=True)``.
+
+        Gradients that are being watched are not in it: with ``momentum``, save behind an update.
+        """
         return {
             "method": self.method.name,
             "n_steps": self.n_steps,
             "frozen": {layer.name: layer.frozen for layer in self.layers},
+            "settled": {layer.name: layer.settled for layer in self.layers},
             "links": {layer.name: torch.from_numpy(layer.graph.link_keys) for layer in self.layers},
+            "ever_active": {layer.name: torch.from_numpy(layer.ever_active) for layer in self.layers},
             "shapes": {layer.name: list(layer.shape) for layer in self.layers},
             "rng": self._rng.bit_generator.state,
         }
@@ -362,8 +484,8 @@ class TopologyScheduler:
         """
         if state["method"] != self.method.name:
             raise NetsparseError(f"this state belongs to method '{state['method']}', not '{self.method.name}'")
-        if "links" not in state:
-            raise NetsparseError("this state holds no links: it was saved by netsparse 0.1.0, whose states held masks")
+        if "links" not in state or "ever_active" not in state:
+            raise NetsparseError("this state was saved by an earlier netsparse, whose states held other things")
         mine = {layer.name: list(layer.shape) for layer in self.layers}
         its = state["shapes"]
         if mine != its:
@@ -372,56 +494,22 @@ class TopologyScheduler:
         self.last_update = {}
         self._rng.bit_generator.state = state["rng"]
         for layer in self.layers:
-            layer.frozen = state["frozen"][layer.name]
-            keys = state["links"][layer.name].numpy()
+            layer.frozen, layer.settled = state["frozen"][layer.name], state["settled"][layer.name]
+            layer.ever_active = state["ever_active"][layer.name].cpu().numpy()
+            keys = state["links"][layer.name].cpu().numpy()
             if not np.array_equal(keys, layer.graph.link_keys):
                 self._set_graph(layer, LayerGraph.from_keys(keys, layer.shape, layer.name))
         self._mask()
+        self.forget_gradients()
 
 
-def _method(method: str | Method, parts: dict[str, Any], with_data: bool) -> Method:
-    named = METHODS[method] if isinstance(method, str) else method
-    unknown = sorted(set(parts) - set(Method.__dataclass_fields__) | (set(parts) & {"name", "summary"}))
-    if unknown:
-        raise NetsparseError(f"unknown part '{unknown[0]}'; a method has: {', '.join(Method.__dataclass_fields__)}")
-    if parts.get("early_stop") is False:  # as the configuration says it
-        parts = {**parts, "early_stop": None}
-    made = replace(named, **parts)
-    if made.topology == "correlated" and not with_data and "topology" not in parts:
-        warnings.warn(
-            f"method '{made.name}' starts from input correlations (CSTI), but no data were given: it starts from "
-            "Erdős–Rényi; hand the training inputs to data=, or say topology='erdos_renyi'",
-            stacklevel=3,
-        )
-        made = replace(made, topology="erdos_renyi")
-    drawn = made.new_link_weights if made.new_link_weights != "zero" else "keep"
-    for registry, name in ((TOPOLOGIES, made.topology), (START_WEIGHTS, made.start_weights), (START_WEIGHTS, drawn)):
-        if name != "keep":
-            registry[name]  # an unknown name is told before the model is touched
-    if made.evolves:
-        REMOVAL_RULES[made.removal or ""]
-        REGROWTH_RULES[made.regrowth or ""]
-    if made.fill not in ("active", "none"):
-        raise NetsparseError(f"fill must be 'active' or 'none', not {made.fill!r}")
-    if made.early_stop is not None and not (isinstance(made.early_stop, Real) and 0.0 < made.early_stop <= 1.0):
-        raise NetsparseError(f"early_stop must be a number above 0 and up to 1, or None, it is {made.early_stop!r}")
-    return made
-
-
-def _choose(model: nn.Module, patterns: Sequence[str] | None) -> dict[str, nn.Module]:
-    linear: dict[str, nn.Module] = {
-        name or "layer": m for name, m in model.named_modules() if isinstance(m, (nn.Linear, SparseLinear))
-    }
-    if patterns is None:
-        sparse: dict[str, nn.Module] = {name: m for name, m in linear.items() if isinstance(m, SparseLinear)}
-        chosen = sparse or dict(list(linear.items())[:-1])
-        if not chosen:
-            raise NetsparseError("the model has no SparseLinear and not two nn.Linear; name the layers with layers=[…]")
-        return chosen
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    if not patterns:
-        raise NetsparseError(f"no layer is named; there are: {', '.join(linear) or 'none'}")
-    for pattern in patterns:
-        if not fnmatch.filter(linear, pattern):
-            raise NetsparseError(f"no linear layer is named '{pattern}'; there are: {', '.join(linear) or 'none'}")
-    return {name: m for name, m in linear.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns)}
+def _with_data(method: Method, parts: Mapping[str, Any], with_data: bool) -> Method:
+    """Return the method, without CSTI if there are no data for it and nobody insists."""
+    if method.topology != "correlated" or with_data or "topology" in parts:
+        return method
+    warnings.warn(
+        f"method '{method.name}' starts from input correlations (CSTI), but no data were given: it starts from "
+        "Erdős–Rényi; hand the training inputs to data=, or say topology='erdos_renyi'",
+        stacklevel=3,
+    )
+    return replace(method, topology="erdos_renyi")

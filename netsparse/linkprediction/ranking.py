@@ -62,7 +62,7 @@ def best_pairs(
     rng: np.random.Generator,
     *,
     positive: bool = False,
-    block_bytes: int = _BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> Candidates:
     """Return the keys (row · n_columns + column) and float32 scores of the k best unlinked pairs, best first.
 
@@ -104,7 +104,7 @@ def _choose(
 
 
 def positive_candidates(
-    scorer: PairScorer, k: int, first: int = 0, stop: int | None = None, block_bytes: int = _BLOCK_BYTES
+    scorer: PairScorer, k: int, first: int = 0, stop: int | None = None, block_bytes: int | None = None
 ) -> Candidates:
     """Return all unlinked pairs of rows first … stop − 1 whose positive score is among their k best.
 
@@ -114,7 +114,7 @@ def positive_candidates(
     stop = scorer.shape[0] if stop is None else stop
     if k == 0 or 0 in scorer.shape:
         return keys, scores
-    for start, end in row_blocks((stop - first, scorer.shape[1]), block_bytes):
+    for start, end in row_blocks((stop - first, scorer.shape[1]), block_bytes or _BLOCK_BYTES):
         # float32 closes the last-bit gaps that the order of summation opens between equal sums
         block = scorer(first + start, first + end, np.float32)
         floor = _kth_largest(scores, k) if len(scores) >= k else np.float32(0)

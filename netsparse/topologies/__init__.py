@@ -4,14 +4,13 @@ Every topology is a function ``(shape, density, rng, data=None, *, options) -> s
 its name; the loop below puts it into `TOPOLOGIES`.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from netsparse.errors import NetsparseError
+from netsparse import registry
 from netsparse.registry import Registry
 from netsparse.topologies.correlated import Correlations, correlated
 from netsparse.topologies.densities import LAYER_DENSITIES, layer_densities
@@ -41,13 +40,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     >>> check_options("small_world", {"beta": 0.1})
     """
     topology = TOPOLOGIES[name]
-    parameters = inspect.signature(topology).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    for option, value in options.items():
-        if option not in known:
-            raise NetsparseError(f"topology '{name}' has no option '{option}'; it has: {', '.join(known) or 'none'}")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise NetsparseError(f"{option} of topology '{name}' must be a number, not {value!r}")
+    registry.check_options(f"topology '{name}'", topology, options)
     if options:
         topology((2, 2), 0.5, np.random.default_rng(0), None, **options)
 

@@ -5,6 +5,8 @@ import gzip
 import hashlib
 import http.server
 import io
+import itertools
+import tarfile
 import threading
 import zipfile
 from dataclasses import replace
@@ -12,12 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from netsparse import NetsparseError
 from netsparse.training import DATASETS, load_dataset
-from netsparse.training import data as module
+from netsparse.training import sources as module
+from netsparse.training.images import ImageFiles, list_images
+from netsparse.training.samples import Samples
 
 SOURCES = {"mnist": module.MNIST, "fashion-mnist": module.FASHION_MNIST, "emnist": module.EMNIST}
+CIFAR = {"cifar10": module.CIFAR10, "cifar100": module.CIFAR100}
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -40,12 +46,38 @@ def write_idx(folder: Path, source, n_train: int = 36, n_test: int = 10, packed:
             path.write_bytes(gzip.compress(content) if packed else content)
 
 
+def cifar_records(source, n: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, (20, source.n_classes)[-source.n_labels :][0], (n, source.n_labels))
+    return np.concatenate([labels, rng.integers(0, 256, (n, 3072))], axis=1).astype(np.uint8)
+
+
+def write_cifar(folder: Path, source, n: int = 12) -> None:
+    """Write small files of CIFAR's binary form."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, file in enumerate(file for part in source.parts for file in source.files(part)):
+        (folder / file).write_bytes(cifar_records(source, n, i).tobytes())
+
+
+def write_images(folder: Path, parts=(("train", 42), ("val", 6)), classes=("cat", "dog", "eel")) -> None:
+    """Write PNG files of several sizes, one colour a class."""
+    from PIL import Image
+
+    for (part, n), (i, name) in itertools.product(parts, enumerate(classes)):
+        (folder / part / name).mkdir(parents=True)
+        rng = np.random.default_rng([i, n])
+        for k in range(n // len(classes)):
+            pixels = rng.integers(0, 90, (20 + 3 * k, 30 - k, 3))
+            pixels[:, :, i] += 120
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / part / name / f"{k:02d}.png")
+
+
 @pytest.fixture(autouse=True)
 def no_outside(tmp_path, monkeypatch):
     """Let no test find or download real data."""
     monkeypatch.delenv("NETSPARSE_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("MNIST", "FASHION_MNIST", "EMNIST"):
+    for name in ("MNIST", "FASHION_MNIST", "EMNIST", "CIFAR10", "CIFAR100"):
         monkeypatch.setattr(
             module, name, replace(getattr(module, name), urls={"http://127.0.0.1:9/x.gz": "0" * 64}, debian=None)
         )
@@ -56,10 +88,17 @@ def test_every_dataset_keeps_the_contract(name, tmp_path):
     """Bytes, or float32 in 0 … 1; int64 labels in range, three parts without a common sample, the same every time."""
     if name in SOURCES:
         write_idx(tmp_path / "data", SOURCES[name])
-    data, again = (load_dataset(name, tmp_path / "data" if name in SOURCES else None) for _ in range(2))
+    elif name in CIFAR:
+        write_cifar(tmp_path / "data", CIFAR[name])
+    elif name == "image-folder":
+        write_images(tmp_path / "data")
+    data, again = (load_dataset(name, None if name == "digits" else tmp_path / "data", 16) for _ in range(2))
     assert data.name == name
+    assert np.prod(data.image_shape) == data.n_features
     samples = []
     for split in (data.train, data.validation, data.test):
+        if name == "image-folder":
+            split = replace(split, x=split.x.read(np.arange(len(split.y))))
         assert split.x.dtype == (np.float32 if name == "digits" else np.uint8)
         assert split.y.dtype == np.int64
         assert split.x.shape == (len(split.y), data.n_features)
@@ -70,8 +109,117 @@ def test_every_dataset_keeps_the_contract(name, tmp_path):
     assert not samples[0] & samples[1]
     assert not samples[0] & samples[2]
     assert not samples[1] & samples[2]
-    assert np.array_equal(data.train.x, again.train.x)
+    if name == "image-folder":
+        assert data.train.x.files == again.train.x.files
+    else:
+        assert np.array_equal(data.train.x, again.train.x)
     assert DATASETS[name].__doc__
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_cifar_records_are_read_right(name, tmp_path):
+    source = CIFAR[name]
+    for place in (tmp_path, tmp_path / name, tmp_path / source.subfolder):
+        write_cifar(place, source)
+    data = load_dataset(name, tmp_path)
+    n_train = len(source.files("train"))
+    assert data.image_shape == (3, 32, 32)
+    assert len(data.train.y) + len(data.validation.y) == 12 * n_train
+    table = cifar_records(source, 12, n_train)  # of the test file
+    assert np.array_equal(data.test.x, table[:, source.n_labels :])
+    assert np.array_equal(data.test.y, table[:, source.n_labels - 1])
+    cut = tmp_path / name / source.files("test")[0]
+    cut.write_bytes(cut.read_bytes()[:-5])
+    with pytest.raises(NetsparseError, match="no multiple of"):
+        load_dataset(name, tmp_path)
+
+
+def test_image_folders_are_split_and_read(tmp_path):
+    with pytest.raises(NetsparseError, match="needs --data-dir"):
+        load_dataset("image-folder")
+    with pytest.raises(NetsparseError, match="no such folder"):
+        load_dataset("image-folder", tmp_path)
+    write_images(tmp_path)
+    data = load_dataset("image-folder", tmp_path, 16)
+    assert [len(s.y) for s in (data.train, data.validation, data.test)] == [40, 2, 6]
+    pixels = data.test.x.read(np.arange(6)).reshape(6, 3, 16, 16)
+    assert pixels.mean(axis=(2, 3)).argmax(axis=1).tolist() == data.test.y.tolist() == [0, 0, 1, 1, 2, 2]
+    write_images(tmp_path, (("test", 3),))
+    data = load_dataset("image-folder", tmp_path, 16)
+    assert [len(s.y) for s in (data.train, data.validation, data.test)] == [42, 6, 3]
+    (tmp_path / "val" / "fox").mkdir()
+    with pytest.raises(NetsparseError, match="class 'fox' is none of the training classes"):
+        load_dataset("image-folder", tmp_path, 16)
+    (tmp_path / "val" / "fox").rmdir()
+    (tmp_path / "empty" / "cat").mkdir(parents=True)
+    with pytest.raises(NetsparseError, match="no image"):
+        list_images(tmp_path / "empty")
+    broken = tmp_path / "train" / "cat" / "00.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(NetsparseError, match=r"00.png: cannot be read as an image"):
+        ImageFiles([broken], 16).read(np.array([0]))
+
+
+def test_the_middle_is_cut_out_to_evaluate_and_anything_to_train(tmp_path):
+    from PIL import Image
+
+    ramp = np.tile(np.arange(160, dtype=np.uint8)[None, :, None], (80, 1, 3))  # brightness is the column
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    files = ImageFiles([tmp_path / "ramp.png"], 14)
+    middle = files.read(np.array([0])).reshape(3, 14, 14)
+    # 70 of 160 columns from the middle, 5 each
+    assert np.allclose(middle[0, 0], 45 + 5 * np.arange(14) + 2, atol=1)
+    whole = files.read(np.array([0]), np.array([[0, 0, 0.9, 1.0, 1.0]])).reshape(3, 14, 14)
+    assert whole[0, 0, 0] < middle[0, 0, 0]
+    mirrored = files.read(np.array([0]), np.array([[0, 0, 0.1, 1.0, 1.0]])).reshape(3, 14, 14)
+    assert np.array_equal(mirrored[:, :, ::-1], whole)
+    small = files.read(np.array([0]), np.array([[1, 1, 0.9, 0.0, 0.5]])).reshape(3, 14, 14)
+    assert small.min() > 120  # a twelfth of the area, in the corner
+
+
+def test_batches_are_the_same_in_shares_and_augmented_alike(tmp_path):
+    """Every second sample of a batch, twice, is the batch; pictures are shifted by 4 pixels at most and mirrored."""
+    write_images(tmp_path)
+    for data in (load_dataset("digits"), load_dataset("image-folder", tmp_path, 16)):
+        samples = Samples.of(data, torch.device("cpu"))["train"]
+        indices = list(torch.arange(40).split(9))
+        whole = list(samples.batches(indices, torch.Generator().manual_seed(1)))
+        shares = [
+            list(samples.batches(indices, torch.Generator().manual_seed(1), slice(rank, None, 3))) for rank in range(3)
+        ]
+        plain = list(samples.batches(indices))
+        for k, (x, y) in enumerate(whole):
+            for rank in range(3):
+                assert torch.equal(shares[rank][k][0], x[rank::3])
+                assert torch.equal(shares[rank][k][1], y[rank::3])
+            assert torch.equal(plain[k][1], y)
+            assert not torch.equal(plain[k][0], x)
+    found = _shifts(*(torch.cat([x for x, _ in part]) for part in (_digits_batches(None), _digits_batches(3))))
+    assert {shift for _, *shift in found for shift in shift} == set(range(-4, 5))
+    assert 0.35 < np.mean([mirrored for mirrored, *_ in found]) < 0.65
+
+
+def _digits_batches(seed):
+    samples = Samples.of(load_dataset("digits"), torch.device("cpu"))["train"]
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    return list(samples.batches([torch.arange(200)], generator))
+
+
+def _shifts(plain, shifted):
+    """Tell how each picture was mirrored and shifted: exactly one way fits."""
+    found = []
+    for before, after in zip(plain.view(-1, 8, 8), shifted.view(-1, 8, 8), strict=True):
+        ways = []
+        padded = torch.nn.functional.pad(before - before.min(), (4,) * 4) + before.min()
+        for mirrored, down, right in itertools.product((False, True), range(9), range(9)):
+            cut = padded[down : down + 8, right : right + 8]
+            if torch.allclose(cut.flip(1) if mirrored else cut, after, atol=1e-5):
+                ways.append((mirrored, down - 4, right - 4))
+        assert ways
+        if len(ways) == 1:
+            found.append(ways[0])
+    assert len(found) > 100
+    return found
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -107,7 +255,7 @@ def test_places_are_looked_into_in_order(tmp_path, monkeypatch):
     (tmp_path / "dir").mkdir()
     for place in reversed(order):
         write_idx(place, source)
-        assert source._find(tmp_path / "dir") == place
+        assert source.find(tmp_path / "dir") == place
 
 
 def test_missing_files_name_all_places_and_the_remedy(tmp_path):
@@ -180,7 +328,7 @@ def test_download_is_checked_and_kept(server, tmp_path, monkeypatch):
     wrong = replace(source, name="other", urls=dict.fromkeys(sums, "1" * 64))
     write_idx(folder, source, packed=True)
     with pytest.raises(NetsparseError, match="download failed"):
-        wrong(None)
+        wrong.find(None)
 
 
 def test_archives_are_unpacked(server, monkeypatch):
@@ -198,8 +346,22 @@ def test_archives_are_unpacked(server, monkeypatch):
     assert load_dataset("emnist").n_classes == 47
 
 
+def test_cifars_archive_is_unpacked(server, monkeypatch, tmp_path):
+    folder, address = server
+    source = module.CIFAR10
+    write_cifar(tmp_path / source.subfolder, source)
+    with tarfile.open(folder / "c.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / source.subfolder, source.subfolder)
+    digest = hashlib.md5((folder / "c.tar.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr(module, "CIFAR10", replace(source, urls={f"{address}c.tar.gz": f"md5:{digest}"}))
+    assert len(load_dataset("cifar10").test.y) == 12
+    (folder / "c.tar.gz").unlink()
+    assert len(load_dataset("cifar10").test.y) == 12  # from the cache
+
+
 def test_the_checksums_are_those_of_the_publishers():
     """64 hexadecimal digits each, all different."""
+    assert [url.split(":")[0] for source in CIFAR.values() for url in source.urls.values()] == ["md5", "md5"]
     sums = [digest for source in SOURCES.values() for digest in source.urls.values()]
     assert len(sums) == len(set(sums)) == 9
     assert all(len(digest) == 64 and int(digest, 16) for digest in sums)

@@ -3,13 +3,15 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from netsparse import NetsparseError, Run
 from netsparse.training import METHODS, TrainConfig, load_dataset, train
-from netsparse.training.checkpoint import load_checkpoint
-from netsparse.training.loop import _evaluate, _on_device, _start, _train_epoch, choose_device
+from netsparse.training.checkpoint import hold_checkpoint, load_checkpoint
+from netsparse.training.loop import _start, choose_device
+from netsparse.training.samples import Samples
 
 
 def config(**options):
@@ -22,11 +24,16 @@ def config(**options):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains_and_keeps_its_links(method, tmp_path):
     run = Run.create(tmp_path / method)
-    result = train(config(method=method, epochs=3), run)
+    parts = METHODS[method]
+    interval = 10 if parts.update_unit == "step" else 1
+    result = train(config(method=method, epochs=3, update_interval=interval), run)
     assert run.epochs == [0, 1, 2, 3]
     assert result.final_test_accuracy > 0.15
-    counts = {tuple(layer.n_links for layer in snapshot) for snapshot in run.snapshots()}
-    assert len(counts) == 1
+    counts = [sum(layer.n_links for layer in snapshot) for snapshot in run.snapshots()]
+    wanted = 3 * 64 * 64 if method == "dense" else round(0.15 * 3 * 64 * 64)
+    assert counts[-1] == pytest.approx(wanted, abs=2)
+    assert sorted(set(counts), reverse=True) == sorted(set(counts), key=counts.index)
+    assert (len(set(counts)) == 1) == (parts.density_schedule == "constant")
     metrics = run.metrics
     assert list(metrics.columns) == ["epoch", "layer", "metric", "value"]
     assert not metrics.duplicated(["epoch", "layer", "metric"]).any()
@@ -35,7 +42,15 @@ def test_every_method_trains_and_keeps_its_links(method, tmp_path):
     accuracy = metrics.loc[metrics["metric"].str.endswith("accuracy"), "value"]
     assert accuracy.between(0, 1).all()
     updated = metrics.loc[metrics["metric"] == "overlap", "epoch"].unique().tolist()
-    assert updated == ([1, 2] if METHODS[method].evolves else [])
+    if parts.update_unit == "step":  # 20 steps an epoch: at step 10, 20, 30, 40, until three quarters
+        assert updated == [1, 2, 3][: 2 + (parts.update_until * 60 > 50)]
+        removed = metrics[metrics["metric"] == "links_removed"].groupby("epoch")["value"].sum()
+        assert removed[1] > 0
+    else:
+        assert updated == ([1, 2] if parts.evolves else [])
+    itop = metrics[metrics["metric"] == "itop_rate"].pivot_table(index="epoch", columns="layer", values="value")
+    assert (itop.diff().dropna() >= 0).all().all()
+    assert (itop.loc[3] > wanted / (3 * 64 * 64)).any() == parts.evolves
 
 
 def test_the_run_directory_tells_everything(trained_run):
@@ -98,37 +113,92 @@ def test_another_seed_is_another_run(tmp_path):
     assert snapshots[0] != snapshots[1]
 
 
-@pytest.mark.parametrize("backend", ["csr", "masked"])
-def test_a_checkpoint_goes_on_where_the_run_was(backend, tmp_path):
-    """Two epochs, checkpoint, one more: the same weights as three epochs in one go."""
-    run = Run.create(tmp_path / "run")
-    made = config(epochs=3, method="set")
-    data, device = load_dataset("digits"), torch.device("cpu")
-    samples = _on_device(data, device)["train"]
-    torch.set_num_threads(1)
-    straight, resumed = _start(made, data, device, backend), _start(made, data, device, backend)
-    from netsparse.training.checkpoint import save_checkpoint
+def stored(run):
+    """The bytes of everything that must not depend on an interruption, and the metrics without times."""
+    files = [*sorted(run.snapshots_path.iterdir()), run.checkpoint_path]
+    metrics = run.metrics
+    metrics = metrics[~metrics["metric"].str.endswith("_seconds")].reset_index(drop=True)
+    return {path.name: path.read_bytes() for path in files}, metrics
 
-    for epoch in (1, 2, 3):
-        _train_epoch(straight, samples, 64)
-        straight.topology.step()
-        if epoch == 2:
-            save_checkpoint(run.checkpoint_path, straight, epoch)
-    _train_epoch(resumed, samples, 64)  # a state of its own, to be replaced
-    assert load_checkpoint(run.checkpoint_path, resumed) == 2
-    _train_epoch(resumed, samples, 64)
-    resumed.topology.step()
-    assert straight.topology.snapshot() == resumed.topology.snapshot()
-    assert _evaluate(straight.model, samples) == _evaluate(resumed.model, samples)
+
+RESUMED = [
+    *({"method": name} for name in METHODS),
+    {"method": "cht", "backend": "masked"},
+    {"method": "rigl", "backend": "masked"},
+    {"method": "cht", "parts": {"update_unit": "step"}, "update_interval": 7, "early_stop": 0.5},
+    {"method": "snfs", "parts": {"update_unit": "step"}, "update_interval": 30},
+    {"method": "set", "model": "small-cnn", "sparsity": 0.9, "augment": True},
+    {"method": "rigl", "model": "small-cnn", "sparsity": 0.9, "n_sandwich": 1},
+]
+
+
+@pytest.mark.parametrize("options", RESUMED, ids=lambda options: "-".join(map(str, options.values())))
+def test_a_resumed_run_ends_like_one_that_was_never_stopped(options, tmp_path):
+    straight, stopped = Run.create(tmp_path / "straight"), Run.create(tmp_path / "stopped")
+    if METHODS[options["method"]].update_unit == "step":
+        options = {"update_interval": 9, **options}
+    made = config(epochs=5, **options)
+    train(made, straight)
+
+    def stop(report):
+        if report.epoch in (2, 3):
+            raise KeyboardInterrupt
+
+    resume = False
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train(made, stopped, stop, resume=resume)
+        resume = True
+        torch.rand(7)  # torch's own random state is taken up as well
+    assert train(made, stopped, resume=True) == train(made, straight, resume=True)
+    (files, metrics), (its_files, its_metrics) = stored(straight), stored(stopped)
+    assert files == its_files
+    pd.testing.assert_frame_equal(metrics, its_metrics)
+    assert straight.config == stopped.config
+
+
+def test_resuming_before_the_first_checkpoint_and_over_stale_metrics(tmp_path):
+    straight, early = Run.create(tmp_path / "straight"), Run.create(tmp_path / "early")
+    made = config(epochs=3)
+    train(made, straight)
+    train(made, early, resume=True)
+    assert stored(straight)[0] == stored(early)[0]
+    checkpoint = early.checkpoint_path.read_bytes()
+
+    def keep(report):
+        if report.epoch == 2:
+            while early_two.metrics["epoch"].max() < 1 or not early_two.checkpoint_path.exists():
+                pass
+            kept.append(early_two.checkpoint_path.read_bytes())
+
+    early_two, kept = Run.create(tmp_path / "two"), []
+    train(made, early_two, keep)
+    early_two.checkpoint_path.write_bytes(kept[0])  # as if killed when metrics and snapshots were there already
+    train(made, early_two, resume=True)
+    assert early_two.checkpoint_path.read_bytes() == checkpoint
+    assert stored(straight)[0] == stored(early_two)[0]
+    early_two.checkpoint_path.write_bytes(kept[0])
+    early_two.write_metrics(early_two.metrics.iloc[:0])
+    with pytest.raises(NetsparseError, match="the metrics of epoch 1 are missing"):
+        train(made, early_two, resume=True)
+
+
+def test_checkpoints_of_other_networks_and_broken_ones_are_refused(tmp_path):
+    run = Run.create(tmp_path / "run")
+    made = config(epochs=2, method="set")
+    train(made, run)
+    data, device = load_dataset("digits"), torch.device("cpu")
+    state = _start(made, data, device, "csr")
+    assert load_checkpoint(run.checkpoint_path, state) == 2
     with pytest.raises(NetsparseError, match="another network"):
-        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, backend))
-    straight.optimizer.state[straight.model.sandwich1.weight]["momentum_buffer"] = torch.ones(3)
-    save_checkpoint(run.checkpoint_path, straight, 3)
+        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, "csr"))
+    state.optimizer.state[state.model.sandwich1.weight]["momentum_buffer"] = torch.ones(3)
+    hold_checkpoint(state, 3)(run.checkpoint_path)
     with pytest.raises(NetsparseError, match=r"momentum_buffer of shape \(3,\)"):
-        load_checkpoint(run.checkpoint_path, resumed)
+        load_checkpoint(run.checkpoint_path, state)
     run.checkpoint_path.write_bytes(b"nothing")
     with pytest.raises(NetsparseError, match="not a readable"):
-        load_checkpoint(run.checkpoint_path, resumed)
+        load_checkpoint(run.checkpoint_path, state)
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
@@ -219,7 +289,7 @@ def test_a_run_directory_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_pixels_are_normalised_by_the_training_samples():
-    samples = _on_device(load_dataset("digits"), torch.device("cpu"))
+    samples = Samples.of(load_dataset("digits"), torch.device("cpu"))
     seen = samples["train"].normalised(samples["train"].x)
     assert abs(float(seen.mean())) < 1e-5
     assert float(seen.std()) == pytest.approx(1.0, abs=1e-4)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from netsparse import LayerGraph, score_links
+from netsparse import LayerGraph, NetsparseError, score_links
 from netsparse.training.percolation import percolate
 from netsparse.training.regrowth import REGROWTH_RULES, regrow
 from netsparse.training.removal import REMOVAL_RULES
@@ -15,13 +15,29 @@ from netsparse.training.start_weights import START_WEIGHTS, kaiming, swi
 @pytest.mark.parametrize("name", REMOVAL_RULES)
 def test_every_removal_rule_scores_every_link(name, random_layer):
     layer = random_layer(0)
-    scores = REMOVAL_RULES[name](layer)
+    gradient = np.random.default_rng(0).standard_normal(layer.n_links)
+    scores = REMOVAL_RULES[name](layer, gradient)
+    assert (scores >= 0).all()
     assert scores.shape == (layer.n_links,)
     assert np.isfinite(scores).all()
     empty = LayerGraph.from_weight(np.zeros((3, 3)))
-    assert REMOVAL_RULES[name](empty).shape == (0,)
+    assert REMOVAL_RULES[name](empty, np.empty(0)).shape == (0,)
     with pytest.raises(ValueError, match="no weights"):
-        REMOVAL_RULES[name](LayerGraph.from_mask(np.eye(3)))
+        REMOVAL_RULES[name](LayerGraph.from_mask(np.eye(3)), np.ones(3))
+
+
+def test_rules_that_need_gradients_say_so(random_layer):
+    layer = random_layer(0)
+    with pytest.raises(NetsparseError, match="no gradient to rank its links by"):
+        REMOVAL_RULES["magnitude+gradient"](layer)
+    with pytest.raises(NetsparseError, match="no dense gradient to grow links by"):
+        regrow(layer, 3, "gradient", np.random.default_rng(0))
+
+
+def test_relative_importance_by_hand():
+    layer = LayerGraph.from_weight(np.array([[1.0, 3.0], [0.0, -1.0], [4.0, 0.0]]).T)
+    # rows sum to 4, 1, 4, columns to 5 and 4
+    assert REMOVAL_RULES["relative-importance"](layer) == pytest.approx([1 / 4 + 1 / 5, 3 / 4 + 3 / 4, 1.25, 1.8])
 
 
 def test_signed_removal_takes_its_share_of_each_sign():
@@ -68,17 +84,23 @@ def test_percolation_spares_frozen_layers_and_unchained_ones(chain):
 
 
 @pytest.mark.parametrize("rule", REGROWTH_RULES)
-@pytest.mark.parametrize("fill", ["active", "none"])
+@pytest.mark.parametrize("fill", ["active", "any", "none"])
 def test_every_regrowth_rule_adds_unlinked_pairs_and_never_too_many(rule, fill, nasty_layer):
+    class Gradients:
+        def rows(self, first, stop):
+            every = np.random.default_rng(0).integers(-1, 2, (nasty_layer.n_source, nasty_layer.n_target))
+            return every[first:stop].astype(np.float32)
+
     n_free = nasty_layer.n_source * nasty_layer.n_target - nasty_layer.n_links
-    for k in (0, 1, 4, n_free + 3):
-        keys, n_filled = regrow(nasty_layer, k, rule, np.random.default_rng(0), fill=fill)
+    for k, soft in itertools.product((0, 1, 4, n_free + 3), (False, True)):
+        options = {"fill": fill, "soft": soft, "gradients": Gradients()}
+        keys, n_filled = regrow(nasty_layer, k, rule, np.random.default_rng(0), **options)
         assert len(keys) == len(np.unique(keys)) <= min(k, n_free)
         assert not np.isin(keys, nasty_layer.link_keys).any()
         assert 0 <= n_filled <= len(keys)
         if fill == "none":
             assert n_filled == 0
-        if rule == "random":
+        if rule == "random" or fill == "any":
             assert len(keys) == min(k, n_free)
 
 

@@ -20,8 +20,24 @@ def active(network) -> int:
     return sum(int(group.sum()) for group in Snapshot(network).active_neurons().values())
 
 
-def evolve(layers, method, zeta=0.3, seed=0, frozen=()):
-    return update_topology(layers, METHODS[method], zeta, np.random.default_rng(seed), frozen)
+class Gradients:
+    """Random gradients of a layer."""
+
+    def __init__(self, layer, seed=0):
+        rng = np.random.default_rng(seed)
+        self.of_links = rng.standard_normal(layer.n_links)
+        self.seed, self.n_target = seed, layer.n_target
+
+    def rows(self, first, stop):
+        return np.random.default_rng([self.seed, first]).standard_normal((stop - first, self.n_target), np.float32)
+
+
+def evolve(layers, method, zeta=0.3, seed=0, frozen=(), **options):
+    made = METHODS[method] if isinstance(method, str) else method
+    gradients = {layer.name: Gradients(layer, seed) for layer in layers}
+    return update_topology(
+        layers, made, zeta, np.random.default_rng(seed), frozen, gradients=gradients, **{"temperature": 2.0} | options
+    )
 
 
 @pytest.mark.parametrize("method", EVOLVING)
@@ -43,6 +59,7 @@ def test_link_counts_are_exact_and_weights_follow_their_links(method, density, c
             if update.links_regrown:
                 assert update.overlap == pytest.approx(again / update.links_regrown)
             # links are missing only where the pairs of active neurons are all linked
+            assert METHODS[method].fill == "active" or update.links_missing == 0
             degrees = update.graph.source_degrees, update.graph.target_degrees
             room = np.prod([np.count_nonzero(side) for side in degrees])
             assert update.links_missing == 0 or update.graph.n_links == room
@@ -125,9 +142,55 @@ def test_an_update_holds_nothing_of_the_size_of_the_layer(method, random_layer, 
     # SPcorr's path lengths apart, which are bounded on their own
     plain, rng = replace(METHODS[method], subranking=False), np.random.default_rng(0)
     layer = random_layer(0, (3000, 3000), 0.002)
-    update_topology([layer], plain, 0.3, rng)  # compiled
+    gradients = {layer.name: Gradients(layer)}
+    update_topology([layer], plain, 0.3, rng, gradients=gradients)  # compiled
     tracemalloc.start()
-    update_topology([layer], plain, 0.3, rng)
+    update_topology([layer], plain, 0.3, rng, gradients=gradients)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < layer.n_source * layer.n_target  # one byte a pair would be too much
+
+
+@pytest.mark.parametrize("method", EVOLVING)
+@pytest.mark.parametrize("density", [0.05, 0.2])
+def test_a_changing_density_is_met_exactly(method, density, chain):
+    network = chain(1, (20, 22, 21, 18), density)
+    for change in (-9, -1, 0, 7):
+        wanted = {layer.name: layer.n_links + change for layer in network}
+        updates = evolve(network.layers, method, n_links=wanted)
+        for layer in network:
+            update = updates[layer.name]
+            assert update.links_removed == max(-change, 0) + round(0.3 * min(layer.n_links, wanted[layer.name]))
+            assert update.graph.n_links + update.links_missing == wanted[layer.name]
+
+
+def test_soft_removal_keeps_links_in_proportion_to_a_power_of_their_weight():
+    """Of four links one is kept: link i with chance |w_i|^T / Σ |w|^T."""
+    weights = np.array([[0.5, -1.0, 2.0, 3.0]])
+    layer = LayerGraph.from_weight(weights)
+    method = replace(METHODS["chts"], regrowth="random", percolation=False)
+    for temperature in (0.0, 1.0, 3.0):
+        rng, kept = np.random.default_rng(0), np.zeros(4)
+        for _ in range(3000):
+            update = update_topology([layer], method, 0.0, rng, n_links={"layer": 1}, temperature=temperature)["layer"]
+            kept[update.graph.link_keys[0]] += 1
+        expected = np.abs(weights[0]) ** temperature
+        expected *= 3000 / expected.sum()
+        assert np.all(np.abs(kept - expected) < 5 * np.sqrt(expected + 1)), temperature
+
+
+def test_soft_regrowth_draws_pairs_in_proportion_to_their_score():
+    from netsparse import score_links
+    from netsparse.training.regrowth import regrow
+
+    layer = LayerGraph.from_mask([[1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0]])
+    scores = np.nan_to_num(score_links(layer).ravel())
+    rng, counts = np.random.default_rng(0), np.zeros(16)
+    for _ in range(4000):
+        keys, n_filled = regrow(layer, 1, "ch3-l3", rng, soft=True)
+        assert n_filled == 0
+        counts[keys] += 1
+    expected = 4000 * scores / scores.sum()
+    assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected + 1e-9))
+    keys, n_filled = regrow(layer, 8, "ch3-l3", rng, soft=True)
+    assert len(keys) == 8

@@ -1,0 +1,45 @@
+"""The processes of a distributed training: who I am, what all agree on. One process alone is no group."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+T = TypeVar("T")
+
+
+def count() -> int:
+    """Return the number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Return this process's number, 0 … count − 1. Number 0 decides and writes."""
+    return dist.get_rank() if count() > 1 else 0
+
+
+def from_first(value: T) -> T:
+    """Return what process 0 handed in."""
+    if count() == 1:
+        return value
+    held: list[Any] = [value if rank() == 0 else None]
+    dist.broadcast_object_list(held, src=0)
+    return held[0]
+
+
+def gather(value: T) -> list[T]:
+    """Return what each process handed in, in the order of the processes."""
+    if count() == 1:
+        return [value]
+    held: list[Any] = [None] * count()
+    dist.all_gather_object(held, value)
+    return held
+
+
+def sum_over(tensor: torch.Tensor) -> torch.Tensor:
+    """Sum a tensor over the processes, in place."""
+    if count() > 1:
+        dist.all_reduce(tensor)
+    return tensor

@@ -1,0 +1,51 @@
+"""A model as one of several processes calls it, so that their gradients are averaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from netsparse.training import processes
+from netsparse.training.csr import CSRLinear
+
+
+class Replica:
+    """Calls a model; in a group of processes through ``DistributedDataParallel``.
+
+    That one knows each weight's size. A layer that holds its links alone changes it when its number of links changes,
+    and then the model is wrapped anew. Links are no buffers to be broadcast at each step: the topology's updates keep
+    them the same.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    device : torch.device
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self._model = model
+        self._devices = [device] if device.type == "cuda" else None
+        self._wrapped: nn.Module = model
+        self._sizes: list[int] = []
+
+    def __call__(self, x: torch.Tensor) -> Any:
+        """Return what the model makes of x."""
+        if processes.count() > 1:
+            sizes = [parameter.numel() for parameter in self._model.parameters()]
+            if sizes != self._sizes:
+                self._wrapped = self._wrap()
+                self._sizes = sizes
+        return self._wrapped(x)
+
+    def _wrap(self) -> nn.Module:
+        links = [
+            f"{name}.{buffer}" if name else buffer
+            for name, module in self._model.named_modules()
+            if isinstance(module, CSRLinear) or hasattr(module, "weight_mask")
+            for buffer, _ in module.named_buffers(recurse=False)
+        ]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self._model, links)
+        return DistributedDataParallel(self._model, device_ids=self._devices)
