@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netsparse.run import Run
+    from netsparse.training.config import TrainConfig
 
 app = typer.Typer(
     name="netsparse",
@@ -79,7 +81,8 @@ def _tell(error: Exception) -> int:
 
 
 def _complain(message: str) -> None:
-    print(f"netsparse: error: {message}", file=sys.stderr)
+    rank = os.environ.get("RANK", "0")  # of a process under torchrun
+    print(f"netsparse: error: {f'[process {rank}] ' if rank != '0' else ''}{message}", file=sys.stderr)
 
 
 def _show_version(wanted: bool) -> None:
@@ -103,10 +106,34 @@ def _options(
 @app.command()
 def train(
     dataset: Annotated[
-        str | None, typer.Option(help="digits, mnist, fashion-mnist or emnist.", show_default="digits")
+        str | None, typer.Option(help="A name of `netsparse list datasets`.", show_default="digits")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder with the data set's files, looked into first.")] = None,
-    method: Annotated[str | None, typer.Option(help="cht, esml, set, static or dense.", show_default="cht")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Height and width of an image folder's images.", show_default="224")
+    ] = None,
+    augment: Annotated[bool, typer.Option("--augment", help="Shift and mirror training images at random.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="mlp, or a trunk whose classifier the sandwich layers are: small-cnn, vgg16, googlenet, resnet50, "
+            "resnet152 (the last four by torchvision).",
+            show_default="mlp",
+        ),
+    ] = None,
+    n_sandwich: Annotated[int | None, typer.Option(help="Number of sandwich layers.", show_default="3")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="A name of `netsparse list methods`, or a TOML file that names parts.", show_default="cht"),
+    ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change one part of the method, such as percolation=false or topology=small_world; as often as you "
+            "like. `netsparse list parts` tells them.",
+        ),
+    ] = None,
     sparsity: Annotated[
         float | None,
         typer.Option(
@@ -114,7 +141,8 @@ def train(
         ),
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(help="Hidden width / input width.", show_default="4 for digits, else 1")
+        float | None,
+        typer.Option(help="Hidden width / input width (a trunk's features).", show_default="4 for digits, else 1"),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training samples.", show_default="60 for digits, else 100")
@@ -131,10 +159,15 @@ def train(
         float | None, typer.Option(help="Of SGD.", show_default="0.005 for digits, else 0.0005")
     ] = None,
     zeta: Annotated[
-        float | None, typer.Option(help="Fraction ζ of the links removed at an update.", show_default="0.3")
+        float | None,
+        typer.Option(help="Fraction ζ of the links removed at an update.", show_default="the method's, 0.3 for most"),
     ] = None,
     update_interval: Annotated[
-        int | None, typer.Option(help="Epochs from one topology update to the next.", show_default="1")
+        int | None,
+        typer.Option(
+            help="Epochs (of rigl and granet steps) from one topology update to the next.",
+            show_default="the method's, 1 for most",
+        ),
     ] = None,
     early_stop: Annotated[
         float | None,
@@ -158,20 +191,35 @@ def train(
     snapshot_every: Annotated[
         int | None, typer.Option(help="Epochs from one snapshot to the next.", show_default="1")
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write the metrics to RUN/tensorboard as well.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="New run directory.", show_default="runs/DATASET-METHOD-NNN")] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with any of these options; the command line goes before it.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with an interrupted run, with its own options; takes no others."),
+    ] = None,
 ) -> None:
-    """Train a network, then measure it and draw its figures. Without options: CHT on scikit-learn's digits."""
+    """Train a network, then measure it and draw its figures. Without options: CHT on scikit-learn's digits.
+
+    On several devices: torchrun --nproc-per-node N -m netsparse train …
+    """
     from netsparse.training.config import TrainConfig
 
     if no_early_stop and early_stop is not None:
         raise NetsparseError("--early-stop and --no-early-stop exclude each other")
-    given = {
+    given: dict[str, Any] = {
         "dataset": dataset,
         "data_dir": data_dir,
+        "image_size": image_size,
+        "augment": augment or None,
+        "model": model,
+        "n_sandwich": n_sandwich,
         "method": method,
+        "parts": _parts(part) if part else None,
         "sparsity": sparsity,
         "scale": scale,
         "epochs": epochs,
@@ -186,33 +234,62 @@ def train(
         "device": device,
         "backend": backend,
         "snapshot_every": snapshot_every,
+        "tensorboard": tensorboard or None,
     }
+    given = {name: value for name, value in given.items() if value is not None}
+    if resume is not None:
+        if given or out is not None or config is not None:
+            told = [*given, *(["out"] if out else []), *(["config"] if config else [])][0]
+            option = "part" if told == "parts" else told.replace("_", "-")
+            raise NetsparseError(
+                f"--resume goes on with the run's own options: leave --{option} out, or train a new run"
+            )
+        return _train(TrainConfig.resolve(_stored(resume)), resume, resume=True)
     options = TrainConfig.read(config) if config else {}
     named = _out(options.pop("out", None))
-    out = named if out is None else out
     if method is not None and options.get("method", method) != method:
         options = _without_method(options, method)
-    resolved = TrainConfig.resolve({**options, **{name: value for name, value in given.items() if value is not None}})
+    if "parts" in given and isinstance(options.get("parts"), dict):
+        given["parts"] = {**options["parts"], **given["parts"]}
+    _train(TrainConfig.resolve({**options, **given}), named if out is None else out)
 
+
+def _train(config: TrainConfig, out: Path | None, *, resume: bool = False) -> None:
+    """Train, measure and draw; in the first process of several."""
     from netsparse.run import Run
+    from netsparse.training import processes
     from netsparse.training.data import load_dataset
     from netsparse.training.loop import choose_device, resolve_backend
     from netsparse.training.loop import train as train_network
 
-    choose_device(resolved.device)  # what would stop the run at its start is told before it has a directory
-    data = load_dataset(resolved.dataset, resolved.data_dir)
-    chosen = resolve_backend(resolved, data)
-    stem = f"{resolved.dataset}-{resolved.method}"
-    run = Run.create(out) if out is not None else Run.create_numbered(stem)
+    choose_device(config.device)  # what would stop the run at its start is told before it has a directory
+    if config.tensorboard:
+        from netsparse.training.tensorboard import check_tensorboard
 
-    from netsparse.progress import training_progress
+        check_tensorboard()
+    data = load_dataset(config.dataset, config.data_dir, config.image_size)
+    with processes.group(config.device):
+        chosen = resolve_backend(config, data)
+        run = None
+        if processes.rank() == 0:
+            if resume:
+                run = Run(out or "")
+            else:
+                stem = f"{config.dataset}-{config.method_name}"
+                run = Run.create(out) if out is not None else Run.create_numbered(stem)
+        if run is None:
+            train_network(config, None, data=data, resume=resume)
+            return
 
-    print(
-        f"Training {resolved.method} on {resolved.dataset}: sparsity {resolved.sparsity:g}, scale {resolved.scale:g}, "
-        f"{resolved.epochs} epochs, seed {resolved.seed}, backend {chosen}"
-    )
-    with training_progress(resolved.epochs) as show:
-        result = train_network(resolved, run, show, data)
+        from netsparse.progress import training_progress
+
+        print(
+            f"Training {config.method_name} on {config.dataset}: {config.model}, sparsity {config.sparsity:g}, scale "
+            f"{config.scale:g}, {config.epochs} epochs, seed {config.seed}, backend {chosen}"
+            + (f", {processes.count()} processes" if processes.count() > 1 else "")
+        )
+        with training_progress(config.epochs) as show:
+            result = train_network(config, run, show, data, resume=resume)
     del data  # as much memory as measuring and drawing take
     print(
         f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
@@ -225,6 +302,37 @@ def train(
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
 
 
+def _stored(run: Path) -> dict[str, Any]:
+    """Return the options of a run that is to go on."""
+    from netsparse.run import Run
+
+    options = Run(run).config
+    if not options:
+        raise NetsparseError(f"{run}: nothing to resume: the run has no config.toml yet; train it anew")
+    return options
+
+
+def _parts(told: Sequence[str]) -> dict[str, Any]:
+    """Read NAME=VALUE, the value as TOML has it or plain text; NAME may be TABLE.KEY."""
+    import tomllib
+
+    parts: dict[str, Any] = {}
+    for one in told:
+        name, equals, text = one.partition("=")
+        if not (name.strip() and equals):
+            raise NetsparseError(f"--part takes NAME=VALUE, such as percolation=false; not {one!r}")
+        try:
+            value = tomllib.loads(f"x = {text}")["x"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()
+        table, _, key = name.strip().partition(".")
+        if key:
+            parts.setdefault(table, {})[key] = value
+        else:
+            parts[table] = value
+    return parts
+
+
 def _out(value: object) -> Path | None:
     """Return the run directory that a configuration file names."""
     if value is None or isinstance(value, str):
@@ -234,8 +342,9 @@ def _out(value: object) -> Path | None:
 
 def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     """Leave out of a configuration file's options what belongs to its method, for another method's defaults."""
-    own = {"early_stop", "sparsity", "backend"} if "dense" in (method, options["method"]) else {"early_stop"}
-    dropped = sorted(own & set(options))
+    own = {"early_stop", "zeta", "update_interval", "parts"}
+    own |= {"sparsity", "backend"} if "dense" in (method, options["method"]) else set()
+    dropped = sorted(name for name in own & set(options) if options[name] != {})
     if dropped:
         print(
             f"netsparse: the file's {' and '.join(dropped)} belong to its method '{options['method']}'; "
@@ -358,17 +467,26 @@ def figures(
             print(path)
 
 
-_KINDS = ("measures", "methods", "topologies", "datasets", "figures")
+_KINDS = ("measures", "methods", "parts", "topologies", "datasets", "models", "figures")
 
 
 @app.command("list")
 def list_parts(kind: Annotated[str, typer.Argument(help=", ".join(_KINDS) + ".", metavar="KIND")]) -> None:
     """List what there is, with a line each."""
-    from netsparse.progress import print_parts
+    from netsparse.progress import print_methods, print_parts, print_table
 
     if kind not in _KINDS:
         raise NetsparseError(f"unknown kind '{kind}'; choose from: {', '.join(_KINDS)}")
-    print_parts(_registry(kind))
+    if kind == "methods":
+        from netsparse.training.methods import METHODS
+
+        print_methods(METHODS)
+    elif kind == "parts":
+        from netsparse.training.methods import list_parts as list_method_parts
+
+        print_table(("part of a method", "default", "what it may be"), list_method_parts())
+    else:
+        print_parts(_registry(kind))
 
 
 def _registry(kind: str) -> Any:
@@ -376,10 +494,10 @@ def _registry(kind: str) -> Any:
         from netsparse.analysis import MEASURES
 
         return MEASURES
-    if kind == "methods":
-        from netsparse.training.methods import METHODS
+    if kind == "models":
+        from netsparse.training.models import TRUNKS
 
-        return METHODS
+        return TRUNKS
     if kind == "topologies":
         from netsparse.topologies import TOPOLOGIES
 

@@ -138,3 +138,28 @@ def print_parts(parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         shown.add_row(Text(name), Text(summary_line(part)))
     _console().print(shown)
+
+
+def print_methods(methods: Mapping[str, Any]) -> None:
+    """Print each method with its parts, those that are not what they are by default."""
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    for name, method in methods.items():
+        shown.add_row(Text(name), Text(summary_line(method)))
+        parts = {"topology": method.topology, "start_weights": method.start_weights, **method.changed_parts}
+        told = "  ".join(f"{part}={_brief(value)}" for part, value in parts.items())
+        shown.add_row("", Text(told, style="dim"))
+    _console().print(shown)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under headings."""
+    shown = Table(pad_edge=False)
+    for heading in headings:
+        shown.add_column(heading)
+    for row in rows:
+        shown.add_row(*(Text(str(cell)) for cell in row))
+    _console().print(shown)
+
+
+def _brief(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value}"

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from netsparse.training.fused import train_epoch
     from netsparse.training.layers import SparseLinear, to_dense
     from netsparse.training.loop import train
-    from netsparse.training.methods import METHODS, Method
-    from netsparse.training.models import MLP
+    from netsparse.training.methods import METHODS, Method, resolve_method
+    from netsparse.training.models import MLP, SandwichNetwork
+    from netsparse.training.replica import Replica
     from netsparse.training.scheduler import TopologyScheduler
     from netsparse.training.sequential import SparseSequential
 
@@ -22,11 +23,14 @@ _LAZY = {
     "METHODS": "methods",
     "MLP": "models",
     "Method": "methods",
+    "Replica": "replica",
+    "SandwichNetwork": "models",
     "SparseLinear": "layers",
     "SparseSequential": "sequential",
     "TopologyScheduler": "scheduler",
     "TrainConfig": "config",
     "load_dataset": "data",
+    "resolve_method": "methods",
     "to_dense": "layers",
     "train": "loop",
     "train_epoch": "fused",
@@ -37,11 +41,14 @@ __all__ = [
     "METHODS",
     "MLP",
     "Method",
+    "Replica",
+    "SandwichNetwork",
     "SparseLinear",
     "SparseSequential",
     "TopologyScheduler",
     "TrainConfig",
     "load_dataset",
+    "resolve_method",
     "to_dense",
     "train",
     "train_epoch",

@@ -173,7 +173,7 @@ def _train(
         run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
         run.write_environment(describe_environment(device, config.seed))
     _log.info("device %s, backend %s", device.type, backend)
-    replica = Replica(state.model, device)
+    replica = Replica(state.model)
     with ExitStack() as stack:
         # without a run nothing is written
         write = stack.enter_context(BackgroundWriter()).submit if run is not None else _nothing
@@ -244,14 +244,15 @@ def _resumed(run: Run | None, state: TrainingState) -> tuple[int, Rows]:
         return 0, []
     done = load_checkpoint(path, state)
     _log.info("resumed behind epoch %d", done)
-    if run is None:
-        return done, []
-    metrics = run.metrics
-    missing = set(range(1, done + 1)) - set(metrics["epoch"])
-    if missing:
-        raise NetsparseError(f"{run.metrics_path}: the metrics of epoch {min(missing)} are missing; train anew")
-    kept = metrics[metrics["epoch"] <= done]
-    return done, list(kept[METRIC_COLUMNS].itertuples(index=False, name=None))
+    rows: Rows = []
+    if run is not None:
+        metrics = run.metrics
+        missing = set(range(1, done + 1)) - set(metrics["epoch"])
+        if missing:
+            raise NetsparseError(f"{run.metrics_path}: the metrics of epoch {min(missing)} are missing; train anew")
+        kept = metrics[metrics["epoch"] <= done]
+        rows = list(kept[METRIC_COLUMNS].itertuples(index=False, name=None))
+    return done, processes.from_first(rows)
 
 
 def _write_metrics(run: Run, rows: Rows) -> None:
@@ -361,7 +362,9 @@ def _train_epoch(
     """
     state.model.train()
     topology, generator = state.topology, state.generator
-    topology.forget_gradients()  # no checkpoint holds them: a resumed run does not have those of the epoch before
+    # a resumed run knows nothing of the epoch before but what a checkpoint holds
+    topology.forget_gradients()
+    replica.renew()
     order = torch.randperm(len(samples), generator=generator)
     batches = list(order.split(batch_size))
     total, done, updates, seconds = 0.0, 0, Updates(), 0.0

@@ -193,7 +193,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "str | None": ((str, type(None)), "text"),
     "bool": (bool, "true or false"),
     "float": ((int, float), "a number"),
-    "float | None": ((int, float, type(None)), "a number, or None"),
+    "float | None": ((int, float, type(None)), "a number, or nothing"),
     "int": (int, "a whole number"),
     "Mapping[str, Any]": (Mapping, "a table of options"),
 }
@@ -384,3 +384,28 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+
+
+def list_parts() -> list[tuple[str, str, str]]:
+    """Return name, default and choices of every part, for ``netsparse list parts``."""
+    from netsparse.topologies import TOPOLOGIES
+    from netsparse.training.regrowth import REGROWTH_RULES
+    from netsparse.training.removal import REMOVAL_RULES
+    from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
+    from netsparse.training.start_weights import START_WEIGHTS
+
+    choices: dict[str, str] = {name: ", ".join(values) for name, values in _CHOICES.items()}
+    for name, registry in (
+        ("topology", [*TOPOLOGIES, "keep"]),
+        ("start_weights", [*START_WEIGHTS, "keep"]),
+        ("new_link_weights", ["zero", *START_WEIGHTS]),
+        ("removal", REMOVAL_RULES),
+        ("regrowth", REGROWTH_RULES),
+        ("zeta_schedule", ZETA_SCHEDULES),
+        ("density_schedule", DENSITY_SCHEDULES),
+    ):
+        choices[name] = ", ".join(registry)
+    plain, kinds = Method("", "").parts, {part.name: _TYPES[str(part.type)][1] for part in fields(Method)}
+    defaults = {name: "" if value is None else str(value) for name, value in plain.items()}
+    defaults |= {name: defaults[name].lower() for name, value in plain.items() if isinstance(value, bool)}
+    return [(name, default, choices.get(name, kinds[name])) for name, default in defaults.items()]

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 
 T = TypeVar("T")
+
+
+@contextmanager
+def group(device: str) -> Iterator[None]:
+    """Join the processes that ``torchrun`` started, if it did: by NCCL on GPUs, by Gloo on CPUs.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        yield
+        return
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def count() -> int:
@@ -41,5 +65,9 @@ def gather(value: T) -> list[T]:
 def sum_over(tensor: torch.Tensor) -> torch.Tensor:
     """Sum a tensor over the processes, in place."""
     if count() > 1:
-        dist.all_reduce(tensor)
+        on_gpu = dist.get_backend() == "nccl" and not tensor.is_cuda
+        moved = tensor.cuda() if on_gpu else tensor
+        dist.all_reduce(moved)
+        if on_gpu:
+            tensor.copy_(moved)
     return tensor

@@ -1,7 +1,8 @@
-"""A model as one of several processes calls it, so that their gradients are averaged."""
+"""A model as each of several processes calls it, so that their gradients are averaged."""
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import torch
@@ -15,27 +16,42 @@ from netsparse.training.csr import CSRLinear
 class Replica:
     """Calls a model; in a group of processes through ``DistributedDataParallel``.
 
-    That one knows each weight's size. A layer that holds its links alone changes it when its number of links changes,
-    and then the model is wrapped anew. Links are no buffers to be broadcast at each step: the topology's updates keep
-    them the same.
+    That one knows each weight's size. A layer that holds its links alone (backends ``csr`` and ``cuda``) changes it
+    when its number of links changes, and then the model is wrapped anew. Links are no buffers to be broadcast at each
+    step: the topology's updates keep them the same.
 
     Parameters
     ----------
     model : torch.nn.Module
-    device : torch.device
+        On its device.
+
+    Examples
+    --------
+    >>> replica = Replica(nn.Linear(3, 2))
+    >>> replica(torch.zeros(4, 3)).shape
+    torch.Size([4, 2])
     """
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._devices = [device] if device.type == "cuda" else None
         self._wrapped: nn.Module = model
         self._sizes: list[int] = []
+
+    def renew(self) -> None:
+        """Wrap anew at the next call.
+
+        The wrapping orders gradients by the steps that it has seen, and so their sums: from here on they are those of
+        a training that was resumed here.
+        """
+        self._sizes = []
 
     def __call__(self, x: torch.Tensor) -> Any:
         """Return what the model makes of x."""
         if processes.count() > 1:
             sizes = [parameter.numel() for parameter in self._model.parameters()]
             if sizes != self._sizes:
+                self._wrapped = self._model
+                gc.collect()  # autograd knows the weights by their old sizes as long as the old wrapping lives
                 self._wrapped = self._wrap()
                 self._sizes = sizes
         return self._wrapped(x)
@@ -48,4 +64,5 @@ class Replica:
             for buffer, _ in module.named_buffers(recurse=False)
         ]
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self._model, links)
-        return DistributedDataParallel(self._model, device_ids=self._devices)
+        device = next(self._model.parameters()).device
+        return DistributedDataParallel(self._model, device_ids=[device] if device.type == "cuda" else None)

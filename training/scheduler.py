@@ -105,7 +105,8 @@ class TopologyScheduler:
     epoch the hooks stay, and the layers are called one by one.
 
     In a group of processes (``torch.distributed``) make one in each, in the same way, and call `step` in all of them:
-    process 0 decides, the others take its links over.
+    process 0 decides, the others take its links over. Call models with layers of the ``csr`` and ``cuda`` backends
+    through `Replica`.
 
     References
     ----------
@@ -146,7 +147,8 @@ class TopologyScheduler:
         self.n_steps = 0
         self.last_update: dict[str, LayerUpdate] = {}
         self._rng = np.random.default_rng(seed)
-        model = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+        self._is_wrapped = isinstance(model, nn.parallel.DistributedDataParallel)
+        model = cast(nn.Module, model.module) if self._is_wrapped else model
         data = data.detach().cpu().numpy() if torch.is_tensor(data) else data
         chosen = choose_layers(model, layers)
         groups, self.untraced = trace_chains(model, chosen)
@@ -156,8 +158,9 @@ class TopologyScheduler:
         self._check_length()
         if self.method.percolation and len(self.layers) > 1:
             self._warn_of_chains()
-        starts = processes.from_first(self._starts(data) if processes.rank() == 0 else None)
-        for layer, start in zip(self.layers, cast(Any, starts), strict=True):
+        starts = cast(Any, processes.from_first(self._starts(data) if processes.rank() == 0 else None))
+        self._check_sizes({layer.name: start[0] for layer, start in zip(self.layers, starts, strict=True)})
+        for layer, start in zip(self.layers, starts, strict=True):
             self._attach(layer, *start)
         self._watch = self._make_watch()
         self._arm()
@@ -355,7 +358,9 @@ class TopologyScheduler:
         if self._watch is not None:
             self._watch.gather([layer.name for layer in self.layers if layer.name not in frozen])
         decided = self._decide(frozen) if processes.rank() == 0 else None
-        self.last_update, self._rng.bit_generator.state = cast(Any, processes.from_first(decided))
+        updates, random_state = cast(Any, processes.from_first(decided))
+        self._check_sizes({name: update.graph for name, update in updates.items()})
+        self.last_update, self._rng.bit_generator.state = updates, random_state
         for layer in self.layers:
             if layer.name not in self.last_update:
                 continue
@@ -432,6 +437,17 @@ class TopologyScheduler:
                         f"the optimizer's state '{key}' of layer '{layer.name}' cannot follow its links (backend 'csr' "
                         "or 'cuda'): it does not have the weight's shape; use backend='masked'"
                     )
+
+    def _check_sizes(self, graphs: Mapping[str, LayerGraph]) -> None:
+        """Refuse to change the size of weights that ``DistributedDataParallel`` has taken the size of."""
+        for layer in self.layers:
+            changes = layer.name in graphs and graphs[layer.name].n_links != layer.weight.numel()
+            if self._is_wrapped and layer.holds_links_only and changes:
+                raise NetsparseError(
+                    f"the number of links of layer '{layer.name}' changes, and so the size of its weight (backend "
+                    "'csr' or 'cuda'), which DistributedDataParallel does not allow: hand the bare model to the "
+                    "scheduler and call it through netsparse.training.Replica(model), or use backend='masked'"
+                )
 
     def snapshot(self, epoch: int | None = None) -> Snapshot:
         """Return the layers' links and weights now."""
