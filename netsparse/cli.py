@@ -342,8 +342,11 @@ def _out(value: object) -> Path | None:
 
 def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     """Leave out of a configuration file's options what belongs to its method, for another method's defaults."""
-    own = {"early_stop", "zeta", "update_interval", "parts"}
-    own |= {"sparsity", "backend"} if "dense" in (method, options["method"]) else set()
+    from netsparse.training.methods import resolve_method
+
+    was = resolve_method(options["method"])
+    same = {name for name in ("zeta", "update_interval") if options.get(name) == getattr(was, name)}
+    own = {"early_stop", "parts"} | ({"sparsity", "backend"} if "dense" in (method, was.name) else set())
     dropped = sorted(name for name in own & set(options) if options[name] != {})
     if dropped:
         print(
@@ -351,7 +354,7 @@ def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
             f"'{method}' takes its own default unless you say otherwise",
             file=sys.stderr,
         )
-    return {name: value for name, value in options.items() if name not in own}
+    return {name: value for name, value in options.items() if name not in own | same}
 
 
 def _measure_run(run: Run) -> None:
@@ -378,6 +381,62 @@ def _draw(run: Run, out: Path | None, formats: Sequence[str]) -> list[Path]:
     for name, reason in left_out.items():
         print(f"netsparse: figure {name} left out: {reason}", file=sys.stderr)
     return paths
+
+
+@app.command()
+def sweep(
+    config: Annotated[
+        Path,
+        typer.Argument(help="TOML file: [train] options, [grid] lists of values, [variants.NAME].", metavar="CONFIG"),
+    ],
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the runs.", show_default="runs/CONFIG's name")] = None,
+) -> None:
+    """Train every combination of options, skip what is there, and print mean ± sd over the seeds."""
+    from netsparse.progress import print_sweep
+    from netsparse.run import write_table
+    from netsparse.training.sweep import read_sweep, run_sweep, sweep_table
+
+    runs = read_sweep(config)
+    folder = Path("runs") / config.stem if out is None else out
+    print(f"{len(runs)} runs in {folder}")
+
+    def tell(outcome: Any) -> None:
+        numbers = outcome.numbers
+        said = outcome.error or f"test accuracy {100 * numbers['final_test_accuracy']:.2f} %"
+        print(
+            f"{outcome.how:<8} {outcome.run.name}: {said}", file=sys.stderr if outcome.error else sys.stdout, flush=True
+        )
+
+    outcomes = run_sweep(runs, folder, _numbers, jobs, tell)
+    table = sweep_table(outcomes)
+    write_table(folder / "results.csv", table)
+    print_sweep(table)
+    print(f"Written: {folder / 'results.csv'}")
+    failed = [outcome.run.name for outcome in outcomes if outcome.how == "failed"]
+    if failed:
+        raise NetsparseError(f"{len(failed)} of {len(outcomes)} runs failed: {', '.join(failed)}")
+
+
+def _numbers(run: Run) -> dict[str, float]:
+    """Return what a sweep's table holds of a run."""
+    from netsparse.analysis import measure
+    from netsparse.training.loop import result_of
+
+    result, metrics = result_of(run.metrics), run.metrics
+    whole = metrics[metrics["layer"] == ""]
+    last = whole[whole["epoch"] == whole["epoch"].max()].set_index("metric")["value"]
+    seconds = whole[whole["metric"].isin(["training_seconds", "topology_seconds"])].groupby("metric")["value"].sum()
+    final = metrics[(metrics["epoch"] == metrics["epoch"].max()) & (metrics["metric"] == "links")]
+    aae = measure(run, ["aae"], epochs=[run.epochs[-1]])
+    return {
+        "final_test_accuracy": result.final_test_accuracy,
+        "best_test_accuracy": result.best_test_accuracy,
+        "aae": float(aae["value"].iloc[-1]),
+        "anp_rate": float(last["anp_rate"]),
+        "links": float(final["value"].sum()),
+        **{str(name): float(value) for name, value in seconds.items()},
+    }
 
 
 @app.command()

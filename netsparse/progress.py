@@ -161,5 +161,29 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     _console().print(shown)
 
 
+def print_sweep(table: pd.DataFrame) -> None:
+    """Print a sweep's table, accuracies and rates in per cent, mean ± sd."""
+    numbers = [name.removesuffix("_mean") for name in table.columns if name.endswith("_mean")]
+    points = list(table.columns[: list(table.columns).index("n_runs")])
+    shown = [name for name in numbers if name != "links"]
+    headings = [f"{n}, %" if _is_share(n) else n for n in shown]
+    rows = []
+    for _, row in table.iterrows():
+        runs = f"{row['n_runs']}" + (f" ({row['n_failed']} failed)" if row["n_failed"] else "")
+        rows.append([*(row[name] for name in points), runs, *(_mean_sd(row, name) for name in shown)])
+    print_table([*points, "runs", *headings], rows)
+
+
+def _is_share(name: str) -> bool:
+    return name.endswith(("accuracy", "aae", "rate"))
+
+
+def _mean_sd(row: pd.Series, name: str) -> str:
+    scale, mean, sd = 100.0 if _is_share(name) else 1.0, row[f"{name}_mean"], row[f"{name}_sd"]
+    if pd.isna(mean):
+        return ""
+    return f"{scale * mean:.2f}" + ("" if pd.isna(sd) else f" ± {scale * sd:.2f}")
+
+
 def _brief(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value}"

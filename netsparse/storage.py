@@ -76,10 +76,22 @@ def read_safetensors(
     MaskFormatError
         If the file cannot be read, or is of another format or version.
     """
+    return _read(path, file_format, version, framework, with_tensors=True)
+
+
+def read_header(path: Path, file_format: str, version: int) -> dict[str, Any]:
+    """Read the header alone (see `read_safetensors`)."""
+    return _read(path, file_format, version, "numpy", with_tensors=False)[0]
+
+
+def _read(
+    path: Path, file_format: str, version: int, framework: str, with_tensors: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, framework=framework) as file:
             header = unpack_header(file.metadata())
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys()) if with_tensors else []
+            tensors = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, OSError) as error:
         raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
     if header.get("format") != file_format:

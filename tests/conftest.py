@@ -133,3 +133,44 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     between = between[between["measure"] != "aae"]
     run.write_measures(pd.concat([between, measure(run, "standard", epochs=[0, 4])], ignore_index=True))
     return run
+
+
+def _cifar_records(source, n: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, (20, source.n_classes)[-source.n_labels :][0], (n, source.n_labels))
+    return np.concatenate([labels, rng.integers(0, 256, (n, 3072))], axis=1).astype(np.uint8)
+
+
+def _write_cifar(folder: Path, source, n: int = 12) -> None:
+    """Write small files of CIFAR's binary form."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, file in enumerate(file for part in source.parts for file in source.files(part)):
+        (folder / file).write_bytes(_cifar_records(source, n, i).tobytes())
+
+
+def _write_images(folder: Path, parts=(("train", 42), ("val", 6)), classes=("cat", "dog", "eel")) -> None:
+    """Write PNG files of several sizes, one colour a class."""
+    from PIL import Image
+
+    for (part, n), (i, name) in itertools.product(parts, enumerate(classes)):
+        (folder / part / name).mkdir(parents=True)
+        rng = np.random.default_rng([i, n])
+        for k in range(n // len(classes)):
+            pixels = rng.integers(0, 90, (20 + 3 * k, 30 - k, 3))
+            pixels[:, :, i] += 120
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / part / name / f"{k:02d}.png")
+
+
+@pytest.fixture
+def cifar_records():
+    return _cifar_records
+
+
+@pytest.fixture
+def write_cifar():
+    return _write_cifar
+
+
+@pytest.fixture
+def write_images():
+    return _write_images

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from netsparse.errors import NetsparseError
-from netsparse.storage import pack_header, read_safetensors, write_whole
+from netsparse.storage import pack_header, read_header, read_safetensors, write_whole
 from netsparse.training.scheduler import TopologyScheduler
 from netsparse.training.writer import copy_to_host
 
@@ -75,6 +75,17 @@ def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
         write_whole(path, safetensors.torch.save(held(), header))
 
     return write
+
+
+def checkpoint_epoch(path: Path) -> int:
+    """Return the epoch of a checkpoint.
+
+    Raises
+    ------
+    NetsparseError
+        If the file is missing, broken, or of another format version.
+    """
+    return int(read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)["epoch"])
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:

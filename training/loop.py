@@ -228,7 +228,7 @@ def _train(
             _log.info("%s", report)
             if on_epoch:
                 on_epoch(report)
-    return _result(pd.DataFrame(rows, columns=METRIC_COLUMNS))
+    return result_of(pd.DataFrame(rows, columns=METRIC_COLUMNS))
 
 
 def _nothing(*_: object) -> None:
@@ -457,7 +457,8 @@ def _links_moved(updates: Iterable[dict[str, LayerUpdate]]) -> int:
     return sum(round(layer.links_regrown * (1.0 - layer.overlap)) for layer in layers)
 
 
-def _result(metrics: pd.DataFrame) -> TrainResult:
+def result_of(metrics: pd.DataFrame) -> TrainResult:
+    """Return how a run ended, from its metrics."""
     whole = metrics[metrics["layer"] == ""].pivot_table(index="epoch", columns="metric", values="value")
     best = int(whole["validation_accuracy"].idxmax())
     test = whole["test_accuracy"]

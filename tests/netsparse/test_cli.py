@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,91 @@ def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
     assert (ns.Run("b").config["sparsity"], ns.Run("b").config["early_stop"]) == (0.0, False)
     assert cli("train", "--config", "a/config.toml", "--method", "set", "--out", "c")[0] == 0
     assert (ns.Run("c").config["sparsity"], ns.Run("c").config["early_stop"]) == (0.9, False)
+    assert cli("train", "--config", "a/config.toml", "--method", "snfs", "--zeta", "0.4", "--out", "d")[0] == 0
+    assert cli("train", "--config", "d/config.toml", "--method", "rigl", "--out", "e")[0] == 0
+    assert (ns.Run("e").config["zeta"], ns.Run("e").config["update_interval"]) == (0.4, 100)
+
+
+def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
+    parts = ["topology=small_world", "topology_options.beta=0.1", "percolation=false", "early_stop=0.5", "zeta=0.1"]
+    told = [word for part in parts for word in ("--part", part)]
+    assert cli("train", *SMALL, *told, "--out", "a")[0] == 0
+    config = ns.Run("a").config
+    assert config["parts"] == {"topology": "small_world", "topology_options": {"beta": 0.1}, "percolation": False}
+    assert (config["early_stop"], config["zeta"]) == (0.5, 0.1)
+    assert cli("train", "--config", "a/config.toml", "--out", "b")[0] == 0
+    assert (tmp_path / "a" / "checkpoint.safetensors").read_bytes() == (
+        tmp_path / "b" / "checkpoint.safetensors"
+    ).read_bytes()
+    (tmp_path / "mine.toml").write_text('base = "set"\nzeta = 0.2\nearly_stop = 0.8\ntopology = "scale_free"\n')
+    code, out, _ = cli("train", *SMALL, "--method", "mine.toml")
+    assert (code, "Training mine on digits" in out) == (0, True)
+    assert (tmp_path / "runs" / "digits-mine-001").is_dir()
+    (tmp_path / "mine.toml").unlink()
+    config = ns.Run("runs/digits-mine-001").config
+    assert (config["zeta"], config["early_stop"], config["parts"]["regrowth"]) == (0.2, 0.8, "random")
+    assert cli("train", "--config", "runs/digits-mine-001/config.toml", "--out", "c")[0] == 0
+    for part, message in (
+        ("percolation", "--part takes NAME=VALUE"),
+        ("percolation=maybe", "percolation must be true or false"),
+        ("toplogy=small_world", "unknown part 'toplogy'"),
+        ("topology_options.r=1", "has no option 'r'"),
+        ("removal=false", "both a removal and a regrowth"),
+    ):
+        code, _, err = cli("train", "--part", part)
+        assert (code, message in err) == (2, True), err
+
+
+def test_resume_takes_up_a_killed_run(cli, tmp_path):
+    """Killed by the system, at any moment: the end is the same, byte by byte."""
+    options = ["--epochs", "40", "--batch-size", "16", "--sparsity", "0.9", "--no-early-stop"]
+    assert cli("train", *options, "--out", "straight")[0] == 0
+    command = [sys.executable, "-m", "netsparse", "train", *options, "--out", "killed"]
+    for kill in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+        metrics = tmp_path / "killed" / "metrics.parquet"
+        seen, started = (metrics.stat().st_mtime_ns if metrics.exists() else 0), time.monotonic()
+        while process.poll() is None and time.monotonic() - started < 60:
+            if metrics.exists() and metrics.stat().st_mtime_ns != seen:
+                break  # at least an epoch more is done
+        process.kill()
+        process.wait()
+        command = [sys.executable, "-m", "netsparse", "train", "--resume", "killed"]
+        assert ns.Run(tmp_path / "killed").epochs, kill
+    assert cli("train", "--resume", "killed")[0] == 0
+    for file in ("checkpoint.safetensors", *(f"snapshots/epoch-{e:04d}.safetensors" for e in range(41))):
+        assert (tmp_path / "straight" / file).read_bytes() == (tmp_path / "killed" / file).read_bytes(), file
+    tables = [ns.Run(name).metrics for name in ("straight", "killed")]
+    tables = [table[~table["metric"].str.endswith("_seconds")].reset_index(drop=True) for table in tables]
+    pd.testing.assert_frame_equal(*tables)
+    code, out, _ = cli("train", "--resume", "straight")  # nothing is left to do
+    assert (code, "Test accuracy" in out) == (0, True)
+    for told, message in (
+        (["--resume", "straight", "--epochs", "9"], "leave --epochs out"),
+        (["--resume", "straight", "--part", "zeta=0.1"], "leave --part out"),
+        (["--resume", "nothing"], "no such run directory"),
+    ):
+        code, _, err = cli("train", *told)
+        assert (code, message in err) == (2, True), err
+    ns.Run.create(tmp_path / "empty")
+    assert "no config.toml" in cli("train", "--resume", "empty")[2]
+
+
+def test_tensorboard_gets_the_metrics(cli, tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert cli("train", *SMALL, "--tensorboard", "--out", "a")[0] == 0
+    events = EventAccumulator(str(tmp_path / "a" / "tensorboard"))
+    events.Reload()
+    found = [event.value for event in events.Scalars("test_accuracy")]
+    metrics = ns.Run("a").metrics
+    expected = metrics.query("metric == 'test_accuracy'")["value"].tolist()
+    assert found == pytest.approx(expected)
+    assert {"sandwich1/links", "sandwich1/itop_rate", "train_loss"} <= set(events.Tags()["scalars"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, _, err = cli("train", *SMALL, "--tensorboard", "--out", "b")
+    assert (code, "pip install tensorboard" in err) == (2, True)
+    assert not (tmp_path / "b").exists()
 
 
 def test_extreme_runs_end_with_their_figures(cli, tmp_path):
@@ -259,7 +345,24 @@ def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
     assert "error" in err
 
 
-@pytest.mark.parametrize("kind", ["measures", "methods", "topologies", "datasets", "figures"])
+def test_list_tells_the_parts_of_methods(cli):
+    from netsparse.training import METHODS
+
+    code, out, _ = cli("list", "methods")
+    assert code == 0
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(METHODS)
+    for told in ("regrowth=ch3-l3", "removal=magnitude+gradient", "update_interval=100", "density_schedule=sigmoid"):
+        assert told in out
+    code, out, _ = cli("list", "parts")
+    assert code == 0
+    for name in METHODS["cht"].parts:
+        assert name in out
+    for choice in ("small_world", "relative-importance", "momentum", "cosine", "cubic"):
+        assert choice in out
+
+
+@pytest.mark.parametrize("kind", ["measures", "topologies", "datasets", "models", "figures"])
 def test_list_tells_what_there_is_with_a_line_each(cli, kind):
     from netsparse.cli import _registry
 

@@ -46,32 +46,6 @@ def write_idx(folder: Path, source, n_train: int = 36, n_test: int = 10, packed:
             path.write_bytes(gzip.compress(content) if packed else content)
 
 
-def cifar_records(source, n: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, (20, source.n_classes)[-source.n_labels :][0], (n, source.n_labels))
-    return np.concatenate([labels, rng.integers(0, 256, (n, 3072))], axis=1).astype(np.uint8)
-
-
-def write_cifar(folder: Path, source, n: int = 12) -> None:
-    """Write small files of CIFAR's binary form."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, file in enumerate(file for part in source.parts for file in source.files(part)):
-        (folder / file).write_bytes(cifar_records(source, n, i).tobytes())
-
-
-def write_images(folder: Path, parts=(("train", 42), ("val", 6)), classes=("cat", "dog", "eel")) -> None:
-    """Write PNG files of several sizes, one colour a class."""
-    from PIL import Image
-
-    for (part, n), (i, name) in itertools.product(parts, enumerate(classes)):
-        (folder / part / name).mkdir(parents=True)
-        rng = np.random.default_rng([i, n])
-        for k in range(n // len(classes)):
-            pixels = rng.integers(0, 90, (20 + 3 * k, 30 - k, 3))
-            pixels[:, :, i] += 120
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / part / name / f"{k:02d}.png")
-
-
 @pytest.fixture(autouse=True)
 def no_outside(tmp_path, monkeypatch):
     """Let no test find or download real data."""
@@ -84,7 +58,7 @@ def no_outside(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_dataset_keeps_the_contract(name, tmp_path):
+def test_every_dataset_keeps_the_contract(name, tmp_path, write_cifar, write_images):
     """Bytes, or float32 in 0 … 1; int64 labels in range, three parts without a common sample, the same every time."""
     if name in SOURCES:
         write_idx(tmp_path / "data", SOURCES[name])
@@ -117,7 +91,7 @@ def test_every_dataset_keeps_the_contract(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", CIFAR)
-def test_cifar_records_are_read_right(name, tmp_path):
+def test_cifar_records_are_read_right(name, tmp_path, write_cifar, cifar_records):
     source = CIFAR[name]
     for place in (tmp_path, tmp_path / name, tmp_path / source.subfolder):
         write_cifar(place, source)
@@ -134,7 +108,7 @@ def test_cifar_records_are_read_right(name, tmp_path):
         load_dataset(name, tmp_path)
 
 
-def test_image_folders_are_split_and_read(tmp_path):
+def test_image_folders_are_split_and_read(tmp_path, write_images):
     with pytest.raises(NetsparseError, match="needs --data-dir"):
         load_dataset("image-folder")
     with pytest.raises(NetsparseError, match="no such folder"):
@@ -177,7 +151,7 @@ def test_the_middle_is_cut_out_to_evaluate_and_anything_to_train(tmp_path):
     assert small.min() > 120  # a twelfth of the area, in the corner
 
 
-def test_batches_are_the_same_in_shares_and_augmented_alike(tmp_path):
+def test_batches_are_the_same_in_shares_and_augmented_alike(tmp_path, write_images):
     """Every second sample of a batch, twice, is the batch; pictures are shifted by 4 pixels at most and mirrored."""
     write_images(tmp_path)
     for data in (load_dataset("digits"), load_dataset("image-folder", tmp_path, 16)):
@@ -346,7 +320,7 @@ def test_archives_are_unpacked(server, monkeypatch):
     assert load_dataset("emnist").n_classes == 47
 
 
-def test_cifars_archive_is_unpacked(server, monkeypatch, tmp_path):
+def test_cifars_archive_is_unpacked(server, monkeypatch, tmp_path, write_cifar):
     folder, address = server
     source = module.CIFAR10
     write_cifar(tmp_path / source.subfolder, source)

@@ -1,0 +1,125 @@
+"""Sweeps: grids, variants and seeds; what is there is skipped, what fails is told, one table."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from netsparse import NetsparseError, Run
+from netsparse.cli import main
+from netsparse.training.sweep import read_sweep, run_sweep
+
+ROOT = Path(__file__).parents[2]
+TEXT = """
+[train]
+epochs = 2
+scale = 1.0
+batch_size = 100
+[grid]
+sparsity = [0.8, 0.9]
+seed = [0, 1]
+[variants.cht]
+[variants.no-csti.parts]
+topology = "erdos_renyi"
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_every_combination_is_a_run(config):
+    runs = read_sweep(config)
+    assert len({run.name for run in runs}) == 8
+    assert runs[0].name == "cht_sparsity-0.8_seed-0"
+    assert runs[-1].point == {"variant": "no-csti", "sparsity": 0.9, "seed": 1}
+    assert [run.config.resolved_method.topology for run in runs] == ["correlated"] * 4 + ["erdos_renyi"] * 4
+    assert {run.config.epochs for run in runs} == {2}
+    config.write_text("[grid]\nparts.percolation = [true, false]\n")
+    assert [run.point for run in read_sweep(config)] == [{"parts.percolation": True}, {"parts.percolation": False}]
+    config.write_text("[train]\nepochs = 3\n")
+    assert [run.name for run in read_sweep(config)] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[gird]\n", "unknown table 'gird'"),
+        ("grid = 3\n", "grid must be a table"),
+        ("[grid]\nseed = 3\n", "seed must be a list of values"),
+        ("[grid]\nseed = []\n", "seed must be a list of values"),
+        ("[variants]\na = 3\n", "'a' must be a table"),
+        ("[grid]\nsparsity = [0.5, 2.0]\n", "run 'sparsity-2': sparsity must be"),
+        ('[grid]\nmethod = ["cht", "magic"]\n', "unknown method 'magic'"),
+        ("[grid]\nseed = [1, 1]\n", "two runs would be called 'seed-1'"),
+        ("[grid]\nparts.percolate = [true]\n", "unknown part 'percolate'"),
+        ("[grid\n", "not valid TOML"),
+    ],
+)
+def test_bad_files_are_told_before_anything_runs(text, message, config, capsys):
+    config.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", str(config)])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_sweep_skips_resumes_and_tables(config, capsys):
+    main(["sweep", str(config)])
+    assert capsys.readouterr().out.count("trained ") == 8
+    table = pd.read_csv("runs/mine/results.csv")
+    assert list(table.columns[:4]) == ["variant", "sparsity", "n_runs", "n_failed"]
+    assert table["n_runs"].tolist() == [2] * 4
+    for row in table.itertuples():
+        runs = [Run(f"runs/mine/{row.variant}_sparsity-{row.sparsity:g}_seed-{seed}") for seed in (0, 1)]
+        found = [run.metrics.query("metric == 'test_accuracy' and epoch == 2")["value"].item() for run in runs]
+        assert row.final_test_accuracy_mean == pytest.approx(np.mean(found))
+        assert row.final_test_accuracy_sd == pytest.approx(np.std(found, ddof=1))
+        every = [run.metrics.query("metric == 'test_accuracy'")["value"].mean() for run in runs]
+        assert row.aae_mean == pytest.approx(np.mean(every))
+        assert row.links_mean == runs[0].snapshot(-1).n_links
+    Run("runs/mine/cht_sparsity-0.8_seed-0").checkpoint_path.unlink()
+    main(["sweep", str(config)])
+    said = capsys.readouterr().out
+    assert (said.count("skipped "), said.count("resumed ")) == (7, 1)
+    again = pd.read_csv("runs/mine/results.csv")
+    timeless = [name for name in table.columns if "seconds" not in name]
+    pd.testing.assert_frame_equal(table[timeless], again[timeless])
+
+
+def test_failed_runs_are_told_and_stop_no_other(config, capsys):
+    other = Run.create("runs/mine/cht_sparsity-0.8_seed-0")
+    other.write_config(read_sweep(config)[1].config.as_dict())
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", str(config)])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "a run with other options is there" in said.err
+    assert "1 of 8 runs failed: cht_sparsity-0.8_seed-0" in said.err
+    table = pd.read_csv("runs/mine/results.csv")
+    assert table["n_failed"].tolist() == [1, 0, 0, 0]
+    assert table["n_runs"].tolist() == [1, 2, 2, 2]
+    assert np.isnan(table["final_test_accuracy_sd"][0])
+
+
+def test_jobs_change_no_result(config, tmp_path):
+    runs = read_sweep(config)[:3]
+    for jobs in (1, 2):
+        outcomes = run_sweep(runs, tmp_path / str(jobs), lambda run: {"epochs": len(run.epochs)}, jobs)
+        assert [(outcome.how, outcome.run.name) for outcome in outcomes] == [("trained", run.name) for run in runs]
+    for run in runs:
+        one, two = (tmp_path / jobs / run.name / "checkpoint.safetensors" for jobs in "12")
+        assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(NetsparseError, match="jobs must be at least 1"):
+        run_sweep(runs, tmp_path, dict, 0)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "sweeps").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_examples_are_right(path):
+    assert len(read_sweep(path)) >= 20
