@@ -31,6 +31,8 @@ REGROWTH_RULES: Registry[RegrowthRule] = Registry("regrowth rule")
 
 # Rules that need dense gradients, and of how many steps before the update.
 GRADIENT_STEPS = {"gradient": 1, "momentum": 20}
+# Dense gradients this many bytes at a time.
+_GRADIENT_BYTES = 8 * 2**20
 
 
 def by_link_prediction(graph: LayerGraph, gradients: RowGradients | None, *, rule: str) -> PairScorer:
@@ -162,7 +164,9 @@ def regrow(
         chosen = random_unlinked(shape, graph.link_keys, k, rng)
     else:
         ties = "spcorr" if subranking and not soft and rule in RULES else "random"
-        chosen = best_pairs(_SoftScorer(scorer, rng) if soft else scorer, k, ties, rng, positive=True)[0]
+        block_bytes = _GRADIENT_BYTES if rule in GRADIENT_STEPS else None
+        scorer = _SoftScorer(scorer, rng) if soft else scorer
+        chosen = best_pairs(scorer, k, ties, rng, positive=True, block_bytes=block_bytes)[0]
     missing = k - len(chosen)
     if missing == 0 or fill == "none":
         return np.sort(chosen), 0

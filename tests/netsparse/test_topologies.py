@@ -185,12 +185,12 @@ def test_pairs_are_drawn_in_proportion_to_their_weights():
     """The first of all links is (u, v) with chance weight / sum; a second one by what is left."""
     weights = np.array([[1, 2, 3], [4, 5, 0.5]], np.float32)
     rng = np.random.default_rng(0)
-    one = sum(sample((2, 3), 1 / 6, rng, lambda a, b: weights[a:b].copy()).toarray() for _ in range(8000))
-    assert np.all(np.abs(one - 8000 * weights / weights.sum()) < 5 * np.sqrt(8000 * weights / weights.sum()))
-    two = sum(sample((2, 3), 2 / 6, rng, lambda a, b: weights[a:b].copy()).toarray() for _ in range(8000))
+    one = sum(sample((2, 3), 1 / 6, rng, lambda a, b: weights[a:b].copy()).toarray() for _ in range(1200))
+    assert np.all(np.abs(one - 1200 * weights / weights.sum()) < 5 * np.sqrt(1200 * weights / weights.sum()))
+    two = sum(sample((2, 3), 2 / 6, rng, lambda a, b: weights[a:b].copy()).toarray() for _ in range(1200))
     p = weights.ravel() / weights.sum()
     second = [p[i] + sum(p[j] * p[i] / (1 - p[j]) for j in range(6) if j != i) for i in range(6)]
-    assert np.all(np.abs(two.ravel() - 8000 * np.array(second)) < 5 * np.sqrt(8000 * np.array(second)))
+    assert np.all(np.abs(two.ravel() - 1200 * np.array(second)) < 5 * np.sqrt(1200 * np.array(second)))
 
 
 def ring_distance(graph):
@@ -215,10 +215,10 @@ def test_receptive_field_follows_its_law():
     """The first of all links lies at distance d with chance ∝ (1 + d)^-a."""
     rng = np.random.default_rng(0)
     for r in (0.3, 0.7):
-        counts = sum(receptive_field((1, 8), 1 / 8, rng, r=r).toarray() for _ in range(6000)).ravel()
+        counts = sum(receptive_field((1, 8), 1 / 8, rng, r=r).toarray() for _ in range(1000)).ravel()
         apart = np.abs((np.arange(8) + 0.5) / 8 - 0.5)
         expected = (1 + 8 * np.minimum(apart, 1 - apart)) ** (-(1 - r) / r)
-        expected *= 6000 / expected.sum()
+        expected *= 1000 / expected.sum()
         assert np.all(np.abs(counts - expected) < 5 * np.sqrt(expected + 1))
 
 
