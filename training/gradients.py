@@ -57,11 +57,12 @@ class LayerWatch:
         if module is not self.module or not output.requires_grad:  # a copy of the layer has the hook as well
             return
         x = arguments[0].detach().flatten(0, -2) if arguments[0].dim() > 1 else arguments[0].detach()[None]
+        output_width = output.shape[-1]  # said, since a process's share of a batch may be empty
         passed = output.detach() > 0 if getattr(module, "activation", None) == "relu" else None
 
         def backward_hook(gradient: torch.Tensor) -> None:
             gradient = gradient.detach() if passed is None else gradient.detach() * passed
-            self._now.append((x, gradient.reshape(len(x), -1)))
+            self._now.append((x, gradient.reshape(len(x), output_width)))
 
         output.register_hook(backward_hook)
 

@@ -83,7 +83,7 @@ def test_the_file_may_name_the_run_directory(cli, tmp_path):
 
 
 def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
-    assert cli("train", *SMALL, "--epochs", "1", "--out", "a")[0] == 0
+    assert cli("train", *SMALL, "--epochs", "1", "--scale", "1", "--out", "a")[0] == 0
     code, _, err = cli("train", "--config", "a/config.toml", "--method", "dense", "--out", "b")
     assert code == 0
     assert "early_stop and sparsity belong to its method 'cht'" in err
@@ -98,7 +98,8 @@ def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
 def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
     parts = ["topology=small_world", "topology_options.beta=0.1", "percolation=false", "early_stop=0.5", "zeta=0.1"]
     told = [word for part in parts for word in ("--part", part)]
-    assert cli("train", *SMALL, *told, "--out", "a")[0] == 0
+    small = [*SMALL, "--epochs", "2", "--scale", "1"]
+    assert cli("train", *small, *told, "--out", "a")[0] == 0
     config = ns.Run("a").config
     assert config["parts"] == {"topology": "small_world", "topology_options": {"beta": 0.1}, "percolation": False}
     assert (config["early_stop"], config["zeta"]) == (0.5, 0.1)
@@ -107,7 +108,7 @@ def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
         tmp_path / "b" / "checkpoint.safetensors"
     ).read_bytes()
     (tmp_path / "mine.toml").write_text('base = "set"\nzeta = 0.2\nearly_stop = 0.8\ntopology = "scale_free"\n')
-    code, out, _ = cli("train", *SMALL, "--method", "mine.toml")
+    code, out, _ = cli("train", *small, "--method", "mine.toml")
     assert (code, "Training mine on digits" in out) == (0, True)
     assert (tmp_path / "runs" / "digits-mine-001").is_dir()
     (tmp_path / "mine.toml").unlink()
@@ -127,7 +128,7 @@ def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
 
 def test_resume_takes_up_a_killed_run(cli, tmp_path):
     """Killed by the system, at any moment: the end is the same, byte by byte."""
-    options = ["--epochs", "40", "--batch-size", "16", "--sparsity", "0.9", "--no-early-stop"]
+    options = ["--epochs", "12", "--batch-size", "2", "--sparsity", "0.9", "--no-early-stop"]
     assert cli("train", *options, "--out", "straight")[0] == 0
     command = [sys.executable, "-m", "netsparse", "train", *options, "--out", "killed"]
     for kill in range(3):
@@ -142,7 +143,7 @@ def test_resume_takes_up_a_killed_run(cli, tmp_path):
         command = [sys.executable, "-m", "netsparse", "train", "--resume", "killed"]
         assert ns.Run(tmp_path / "killed").epochs, kill
     assert cli("train", "--resume", "killed")[0] == 0
-    for file in ("checkpoint.safetensors", *(f"snapshots/epoch-{e:04d}.safetensors" for e in range(41))):
+    for file in ("checkpoint.safetensors", *(f"snapshots/epoch-{e:04d}.safetensors" for e in range(13))):
         assert (tmp_path / "straight" / file).read_bytes() == (tmp_path / "killed" / file).read_bytes(), file
     tables = [ns.Run(name).metrics for name in ("straight", "killed")]
     tables = [table[~table["metric"].str.endswith("_seconds")].reset_index(drop=True) for table in tables]

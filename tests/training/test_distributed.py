@@ -141,6 +141,7 @@ CONFIGS = {
     "rigl": {"method": "rigl", "update_interval": 10, "backend": "csr"},
     "mest-ems": {"method": "mest-ems", "backend": "csr"},  # the sizes of its weights change
     "cnn": {"method": "set", "model": "small-cnn", "augment": True},
+    "few": {"method": "rigl", "update_interval": 2, "batch_size": 1256},  # one sample is left, for one process
 }
 
 
