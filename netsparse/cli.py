@@ -288,8 +288,13 @@ def _train(config: TrainConfig, out: Path | None, *, resume: bool = False) -> No
             f"{config.scale:g}, {config.epochs} epochs, seed {config.seed}, backend {chosen}"
             + (f", {processes.count()} processes" if processes.count() > 1 else "")
         )
-        with training_progress(config.epochs) as show:
-            result = train_network(config, run, show, data, resume=resume)
+        try:
+            with training_progress(config.epochs) as show:
+                result = train_network(config, run, show, data, resume=resume)
+        except NetsparseError:
+            if not resume:
+                run.discard_if_empty()
+            raise
     del data  # as much memory as measuring and drawing take
     print(
         f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
@@ -308,7 +313,7 @@ def _stored(run: Path) -> dict[str, Any]:
 
     options = Run(run).config
     if not options:
-        raise NetsparseError(f"{run}: nothing to resume: the run has no config.toml yet; train it anew")
+        raise NetsparseError(f"{run}: nothing to resume: the run has no config.toml; remove the folder and train anew")
     return options
 
 
@@ -327,7 +332,10 @@ def _parts(told: Sequence[str]) -> dict[str, Any]:
             value = text.strip()
         table, _, key = name.strip().partition(".")
         if key:
-            parts.setdefault(table, {})[key] = value
+            within = parts.setdefault(table, {})
+            if not isinstance(within, dict):
+                raise NetsparseError(f"--part {table} is given as a value and as a table")
+            within[key] = value
         else:
             parts[table] = value
     return parts
@@ -365,6 +373,8 @@ def _measure_run(run: Run) -> None:
     from netsparse.progress import steps
 
     epochs = run.epochs
+    if not epochs:
+        raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
     ends, between = [epochs[0], epochs[-1]], epochs[1:-1]
     tables = [measure(run, "standard", epochs=ends), measure(run, "fast", epochs=steps(between, "Measuring"))]
     # a measure of the whole run stands in both
@@ -420,7 +430,7 @@ def sweep(
 
 def _numbers(run: Run) -> dict[str, float]:
     """Return what a sweep's table holds of a run."""
-    from netsparse.analysis import measure
+    from netsparse.analysis.aae import aae
     from netsparse.training.loop import result_of
 
     result, metrics = result_of(run.metrics), run.metrics
@@ -428,11 +438,10 @@ def _numbers(run: Run) -> dict[str, float]:
     last = whole[whole["epoch"] == whole["epoch"].max()].set_index("metric")["value"]
     seconds = whole[whole["metric"].isin(["training_seconds", "topology_seconds"])].groupby("metric")["value"].sum()
     final = metrics[(metrics["epoch"] == metrics["epoch"].max()) & (metrics["metric"] == "links")]
-    aae = measure(run, ["aae"], epochs=[run.epochs[-1]])
     return {
         "final_test_accuracy": result.final_test_accuracy,
         "best_test_accuracy": result.best_test_accuracy,
-        "aae": float(aae["value"].iloc[-1]),
+        "aae": aae(metrics),
         "anp_rate": float(last["anp_rate"]),
         "links": float(final["value"].sum()),
         **{str(name): float(value) for name, value in seconds.items()},

@@ -169,7 +169,7 @@ def print_sweep(table: pd.DataFrame) -> None:
     headings = [f"{n}, %" if _is_share(n) else n for n in shown]
     rows = []
     for _, row in table.iterrows():
-        runs = f"{row['n_runs']}" + (f" ({row['n_failed']} failed)" if row["n_failed"] else "")
+        runs = f"{row['n_runs']:.0f}" + (f" ({row['n_failed']:.0f} failed)" if row["n_failed"] else "")
         rows.append([*(row[name] for name in points), runs, *(_mean_sd(row, name) for name in shown)])
     print_table([*points, "runs", *headings], rows)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -79,8 +80,8 @@ def check_options(what: str, part: Callable[..., Any], options: Mapping[str, Any
     for option, value in options.items():
         if option not in known:
             raise NetsparseError(f"{what} has no option '{option}'; it has: {', '.join(known) or 'none'}")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise NetsparseError(f"option '{option}' of {what} must be a number, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise NetsparseError(f"option '{option}' of {what} must be a finite number, not {value!r}")
 
 
 def summary_line(part: object) -> str:

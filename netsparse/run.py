@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -87,6 +88,11 @@ class Run:
         except OSError as error:
             raise NetsparseError(f"{parent}: cannot make a run directory here: {error.strerror}") from error
         raise NetsparseError(f"{parent}: no number is free for {stem}; name a directory")
+
+    def discard_if_empty(self) -> None:
+        """Remove the directory if it holds no snapshot: what failed at the start is to leave nothing."""
+        if not self.epochs and not self.checkpoint_path.exists():
+            shutil.rmtree(self.path)
 
     @property
     def name(self) -> str:

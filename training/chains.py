@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import logging
 import operator
 from collections import OrderedDict
@@ -19,29 +20,20 @@ from netsparse.training.sequential import SparseSequential
 
 _log = logging.getLogger("netsparse")
 
-# Modules through which neuron (or channel) i stays neuron i.
+# Modules through which neuron or channel i stays what it is, and depends on no other …
 _NEURON_WISE = (
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d,
     nn.AlphaDropout,
-    nn.AvgPool2d,
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
     nn.CELU,
     nn.Dropout,
-    nn.Dropout2d,
     nn.ELU,
     nn.GELU,
     nn.Hardsigmoid,
     nn.Hardswish,
     nn.Hardtanh,  # and ReLU6
     nn.Identity,
-    nn.LayerNorm,
     nn.LeakyReLU,
-    nn.MaxPool2d,
     nn.Mish,
     nn.PReLU,
-    nn.RMSNorm,
     nn.ReLU,
     nn.SELU,
     nn.SiLU,
@@ -50,6 +42,17 @@ _NEURON_WISE = (
     nn.Softsign,
     nn.Tanh,
 )
+# … those for the channels of convolutions, and those for the neurons of linear layers. Layer normalisation is none of
+# them: a neuron that nobody reads still moves mean and variance for the others.
+_CHANNEL_WISE = (
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.AvgPool2d,
+    nn.BatchNorm2d,
+    nn.Dropout2d,
+    nn.MaxPool2d,
+)
+_FEATURE_WISE = (nn.BatchNorm1d,)
 # Functions and tensor methods of one tensor that do so, too.
 _FUNCTIONS = {
     torch.relu,
@@ -102,11 +105,11 @@ def chain_groups(model: nn.Module, names: Iterable[str]) -> dict[str, tuple[str,
 def trace_chains(model: nn.Module, names: Iterable[str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """Name the source and target neuron group of each layer.
 
-    The model is traced (``torch.fx``). A layer's output and another one's input are one group of neurons where nothing
-    but neuron-wise modules and functions (activations, dropout, normalisation, pooling, element-wise sums and products)
-    lie between, where nothing else feeds that input, and where nothing but these layers reads that output: a neuron
-    that one of them has cut off might else live on by the others. Layers that read the same tensor share their source
-    group. A shape alone proves nothing.
+    The model is traced (``torch.fx``), in training and in evaluation mode. A layer's output and another one's input are
+    one group of neurons where nothing but neuron-wise modules and functions (activations, dropout, batch normalisation,
+    pooling behind convolutions, element-wise sums and products) lie between, where nothing else feeds that input, and
+    where nothing but these layers reads that output: a neuron that one of them has cut off might else live on by the
+    others. Layers that read the same tensor share their source group. A shape alone proves nothing.
 
     Parameters
     ----------
@@ -121,6 +124,11 @@ def trace_chains(model: nn.Module, names: Iterable[str]) -> tuple[dict[str, tupl
     untraced : list of str
         Names of modules around such layers that could not be traced (control flow that depends on the data): chains end
         at their borders and are looked for in their children.
+
+    Notes
+    -----
+    What a trace cannot see: hooks that change an output, tensors that a forward puts aside for others, arguments other
+    than the default ones, and what a forward that could not be traced does inside its traced children.
     """
     names = list(names)
     told = getattr(model, "group_names", {})
@@ -129,21 +137,63 @@ def trace_chains(model: nn.Module, names: Iterable[str]) -> tuple[dict[str, tupl
     wanted = {id(modules[name]): name for name in names if name in modules and name not in told}
     containers = [(name, m) for name, m in modules.items() if id(m) not in wanted and _holds(m, wanted)]
     opaque: dict[int, str] = {}
-    graphs: dict[int, tuple[nn.Module, fx.Graph]] = {}
+    graphs: dict[int, list[tuple[nn.Module, fx.Graph]]] = {}
     inside: set[int] = set()
     for name, module in reversed(containers):  # children first
-        root: nn.Module = nn.Sequential(OrderedDict(module.named_children())) if _is_sequence(module) else module
         try:
-            graphs[id(module)] = root, _Tracer(wanted, opaque).trace(root)
+            graphs[id(module)] = _traces(module, wanted, opaque)
         except Exception as error:  # whatever a forward does with what is no tensor
             _log.debug("%s cannot be traced: %s: %s", name or "the model", type(error).__name__, error)
             opaque[id(module)] = name or type(module).__name__
             continue
         inside.update(id(m) for m in module.modules() if m is not module)
-    for key, (root, graph) in graphs.items():
-        if key not in inside or _below_opaque(model, key, opaque):
-            _join(graph, root, wanted, groups)
+    outer = [traces for key, traces in graphs.items() if key not in inside or _below_opaque(model, key, opaque)]
+    seen = [name for traces in outer for name in set().union(*(_called(*trace, wanted) for trace in traces))]
+    twice = {name for name in seen if seen.count(name) > 1}
+    for traces in outer:
+        _join_traces(traces, {key: name for key, name in wanted.items() if name not in twice}, groups)
     return groups, [name for key, name in reversed(opaque.items())]
+
+
+def _called(root: nn.Module, graph: fx.Graph, wanted: dict[int, str]) -> set[str]:
+    """Return the names of the wanted layers that a graph calls."""
+    called = (id(root.get_submodule(str(node.target))) for node in graph.nodes if node.op == "call_module")
+    return {wanted[key] for key in called if key in wanted}
+
+
+def _traces(module: nn.Module, wanted: dict[int, str], opaque: dict[int, str]) -> list[tuple[nn.Module, fx.Graph]]:
+    """Trace a module in both modes, with arguments that have a default at it and, if that can be done, open."""
+    root: nn.Module = nn.Sequential(OrderedDict(module.named_children())) if _is_sequence(module) else module
+    parameters = inspect.signature(root.forward).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    modes = {m: m.training for m in root.modules()}
+    traces = []
+    try:
+        for training in (True, False):
+            root.train(training)
+            traces.append((root, _Tracer(wanted, opaque).trace(root, concrete_args=defaults or None)))
+            if defaults:
+                try:
+                    traces.append((root, _Tracer(wanted, opaque).trace(root)))
+                except Exception as error:  # a flag, say: then the default alone counts
+                    _log.debug("with open arguments: %s: %s", type(error).__name__, error)
+    finally:
+        for m, was in modes.items():
+            m.training = was
+    return traces
+
+
+def _join_traces(
+    traces: list[tuple[nn.Module, fx.Graph]], wanted: dict[int, str], groups: dict[str, tuple[str, str]]
+) -> None:
+    """Give layers common group names where all traces agree that they are joined."""
+    found = []
+    for root, graph in traces:
+        joined = dict(groups)
+        _join(graph, root, wanted, joined)
+        found.append(joined)
+    if all(joined == found[0] for joined in found):
+        groups.update(found[0])
 
 
 def _holds(module: nn.Module, wanted: dict[int, str]) -> bool:
@@ -183,6 +233,7 @@ class _Neurons:
 
     producers: list[str] = field(default_factory=list)
     consumers: list[str] = field(default_factory=list)
+    of_convolution: bool = False
     leaks: bool = False
 
 
@@ -192,19 +243,31 @@ def _join(graph: fx.Graph, root: nn.Module, wanted: dict[int, str], groups: dict
     readers: dict[fx.Node, list[str]] = {}
     modules = {node: root.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"}
     calls = [wanted[id(m)] for m in modules.values() if id(m) in wanted]
+    attributes = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
+    read_elsewhere = {
+        wanted[id(m)]
+        for path, m in root.named_modules()
+        if id(m) in wanted and any(name.startswith(f"{path}.") for name in attributes)
+    }
     for node in graph.nodes:
         inputs = node.all_input_nodes
-        name = wanted.get(id(modules.get(node)))
-        if name is not None and calls.count(name) == 1 and len(inputs) == 1:
-            readers.setdefault(inputs[0], []).append(name)
+        module = modules.get(node)
+        name = wanted.get(id(module))
+        alone = name is not None and calls.count(name) == 1 and name not in read_elsewhere
+        if name is not None and alone and len(inputs) == 1:
+            is_convolution = isinstance(module, nn.Conv2d)
+            if not isinstance(module, nn.Conv2d) or module.groups == 1:
+                readers.setdefault(inputs[0], []).append(name)
             if inputs[0] in carried:
                 carried[inputs[0]].consumers.append(name)
-            carried[node] = _Neurons([name])
+                fits = carried[inputs[0]].of_convolution == is_convolution
+                fits = fits and not (isinstance(module, nn.Conv2d) and module.groups > 1)
+                carried[inputs[0]].leaks |= not fits
+            carried[node] = _Neurons([name], of_convolution=is_convolution)
         elif _is_blind(node):
             continue
-        elif _keeps_neurons(node, modules) and len(inputs) == 1:
-            if inputs[0] in carried:
-                carried[node] = carried[inputs[0]]
+        elif len(inputs) == 1 and inputs[0] in carried and _keeps_neurons(node, module, carried[inputs[0]]):
+            carried[node] = carried[inputs[0]]
         elif node.op == "call_function" and node.target in _JOINING and all(i in carried for i in inputs):
             carried[node] = _merged([carried[i] for i in inputs], carried)
         else:
@@ -227,10 +290,10 @@ def _join(graph: fx.Graph, root: nn.Module, wanted: dict[int, str], groups: dict
                 groups[consumer] = (joint, groups[consumer][1])
 
 
-def _keeps_neurons(node: fx.Node, modules: dict[fx.Node, nn.Module]) -> bool:
+def _keeps_neurons(node: fx.Node, module: nn.Module | None, neurons: _Neurons) -> bool:
     """Whether neuron i of what comes out is made of neuron i of what goes in."""
     if node.op == "call_module":
-        return isinstance(modules[node], _NEURON_WISE)
+        return isinstance(module, (*_NEURON_WISE, *(_CHANNEL_WISE if neurons.of_convolution else _FEATURE_WISE)))
     if node.op == "call_method":
         return node.target in _MAPPING_METHODS
     return node.op == "call_function" and (node.target in _FUNCTIONS or node.target in _JOINING)
@@ -250,7 +313,7 @@ def _merged(parts: list[_Neurons], carried: dict[fx.Node, _Neurons]) -> _Neurons
         if other is not first:
             first.producers += other.producers
             first.consumers += other.consumers
-            first.leaks |= other.leaks
+            first.leaks |= other.leaks or other.of_convolution != first.of_convolution
             for node, neurons in carried.items():
                 if neurons is other:
                     carried[node] = first

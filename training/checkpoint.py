@@ -33,6 +33,8 @@ class TrainingState:
     topology : TopologyScheduler
     generator : torch.Generator
         Shuffles the samples and augments them. (Torch's own random state, of dropout, is kept as well.)
+    options : dict
+        By which the run is trained; another run's checkpoint is refused.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class TrainingState:
     lr_scheduler: torch.optim.lr_scheduler.LRScheduler
     topology: TopologyScheduler
     generator: torch.Generator
+    options: dict[str, Any]
 
 
 def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
@@ -54,6 +57,7 @@ def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
             else:
                 scalars.setdefault(str(index), {})[name] = value
     topology = state.topology.state_dict()
+    topology.pop("gradients")  # every epoch starts without them
     for kind in ("links", "ever_active"):
         for name, keys in topology.pop(kind).items():
             tensors[f"topology.{kind}.{name}"] = keys
@@ -63,6 +67,7 @@ def hold_checkpoint(state: TrainingState, epoch: int) -> Callable[[Path], None]:
     content = copy.deepcopy(
         {
             "epoch": epoch,
+            "options": state.options,
             "optimizer": {"scalars": scalars, "param_groups": optimizer["param_groups"]},
             "lr_scheduler": state.lr_scheduler.state_dict(),
             "topology": topology,
@@ -98,6 +103,14 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     """
     header, tensors = read_safetensors(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, "pt")
 
+    changed = [name for name, value in state.options.items() if header["options"].get(name) != value]
+    if changed:
+        name = changed[0]
+        raise NetsparseError(
+            f"{path}: belongs to a run with {name} = {header['options'].get(name)!r}, not {state.options[name]!r}: put "
+            "the run's config.toml back as it was, or train anew"
+        )
+
     def under(prefix: str) -> dict[str, torch.Tensor]:
         return {n.removeprefix(prefix): tensor for n, tensor in tensors.items() if n.startswith(prefix)}
 
@@ -117,7 +130,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
         raise NetsparseError(f"{path}: belongs to another network: {error}") from error
     state.lr_scheduler.load_state_dict(header["lr_scheduler"])
     topology = {kind: under(f"topology.{kind}.") for kind in ("links", "ever_active")}
-    state.topology.load_state_dict({**header["topology"], **topology})
+    state.topology.load_state_dict({**header["topology"], **topology, "gradients": {}})
     state.generator.set_state(tensors["generator"])
     torch.set_rng_state(tensors["random.cpu"])
     if torch.cuda.is_available() and "random.cuda" in tensors:

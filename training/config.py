@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -203,6 +204,12 @@ class TrainConfig:
         for name, (holds, wanted) in checks.items():
             if not holds:
                 raise NetsparseError(f"{name} must be {wanted}, it is {getattr(self, name)}")
+
+    def training_options(self) -> dict[str, Any]:
+        """Return the options that decide what comes out, wherever it is trained and whatever is kept of it."""
+        elsewhere = ("data_dir", "device", "backend", "snapshot_every", "tensorboard")
+        told = {name: value for name, value in asdict(self).items() if name not in elsewhere}
+        return json.loads(json.dumps(told, sort_keys=True))  # type: ignore[no-any-return]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name, as config.toml holds them."""

@@ -168,7 +168,7 @@ def _image_folder(data_dir: Path | None, image_size: int) -> Dataset:
     shape = (3, image_size, image_size)
     if own:
         return Dataset("image-folder", len(classes), rest, held[0], held[1], shape, MOMENTS)
-    n_validation = len(labels) // 20
+    n_validation = max(len(labels) // 20, 1)
     return _with_validation("image-folder", len(classes), rest, held[0], n_validation, shape, MOMENTS)
 
 

@@ -40,12 +40,21 @@ class LayerWatch:
         self.n_steps = n_steps
         self.clear()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> LayerWatch:
+        """Return this one: a copy of the layer has its hook, which minds the layer alone."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle nothing: what is unpickled watches no layer."""
+        return LayerWatch, (nn.Identity(), 1)
+
     def clear(self) -> None:
         """Forget everything."""
         self._steps: deque[Step] = deque(maxlen=self.n_steps)
         self._now: Step = []
         self._dense: torch.Tensor | None = None
         self._dense_now: torch.Tensor | None = None
+        self.overflowed = False
 
     @property
     def is_empty(self) -> bool:
@@ -56,6 +65,8 @@ class LayerWatch:
         """Keep what came in, and when it comes back the gradient of what went out."""
         if module is not self.module or not output.requires_grad:  # a copy of the layer has the hook as well
             return
+        if self._now and _is_zeroed(module.get_parameter("weight")):
+            self._now = []  # of a backward pass that zero_grad() discarded
         x = arguments[0].detach().flatten(0, -2) if arguments[0].dim() > 1 else arguments[0].detach()[None]
         output_width = output.shape[-1]  # said, since a process's share of a batch may be empty
         passed = output.detach() > 0 if getattr(module, "activation", None) == "relu" else None
@@ -67,25 +78,42 @@ class LayerWatch:
         output.register_hook(backward_hook)
 
     def keep_dense(self, gradient: torch.Tensor) -> None:
-        """Keep the dense gradient of a plain layer's weight, before it is masked."""
+        """Keep the dense gradient of a plain layer's weight, before it is masked and added to ``weight.grad``."""
         gradient = gradient.detach().flatten(1)
-        self._dense_now = gradient.clone() if self._dense_now is None else self._dense_now + gradient
+        if self._dense_now is None or _is_zeroed(self.module.get_parameter("weight")):
+            self._dense_now = gradient.clone()
+        else:
+            self._dense_now = self._dense_now + gradient
 
     def step_done(self) -> None:
-        """Close a step of the optimizer."""
-        if self._now:
+        """Close a step of the optimizer. One whose scaled loss overflowed was not taken, and does not count."""
+        tensors = [gradient for _, gradient in self._now]
+        tensors += [] if self._dense_now is None else [self._dense_now]
+        if not tensors:
+            return
+        self.overflowed = not all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+        if not self.overflowed and self._now:
             self._steps.append(self._now)
-            self._now = []
-        if self._dense_now is not None:
+        if not self.overflowed and self._dense_now is not None:
             more = self._dense_now
             self._dense = more if self.n_steps == 1 or self._dense is None else self._dense * DECAY + more
-            self._dense_now = None
+        self._now, self._dense_now = [], None
+
+    def state(self) -> dict[str, Any]:
+        """Return what was seen, as tensors."""
+        return {"steps": list(self._steps), "now": self._now, "dense": self._dense, "dense_now": self._dense_now}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self._steps = deque(state["steps"], maxlen=self.n_steps)
+        self._now, self._dense, self._dense_now = state["now"], state["dense"], state["dense_now"]
 
     def gather(self) -> None:
         """Put together what the processes of a distributed training have seen."""
         self.step_done()
         shares = processes.gather([[(x.cpu(), gradient.cpu()) for x, gradient in step] for step in self._steps])
-        steps = [[pair for share in shares for pair in share[i]] for i in range(max(map(len, shares), default=0))]
+        n = min(map(len, shares))
+        steps = [[pair for share in shares for pair in share[len(share) - n + i]] for i in range(n)]
         self._steps = deque(steps, maxlen=self.n_steps)
         if self._dense is not None:
             processes.sum_over(self._dense)
@@ -98,11 +126,14 @@ class LayerWatch:
         total: torch.Tensor | float = 0.0
         for age, step in enumerate(reversed(self._steps)):
             for x, gradient in step:
-                if bool(torch.isfinite(gradient).all()):  # else a scaled loss overflowed, and the step was not taken
-                    total = total + DECAY**age * (x[:, first:stop].t().to(gradient.dtype) @ gradient)
-        if not torch.is_tensor(total):
-            raise FloatingPointError("every gradient of the last steps is infinite or NaN")
+                total = total + DECAY**age * (x[:, first:stop].t().to(gradient.dtype) @ gradient)
+        assert torch.is_tensor(total)
         return total.float().cpu().numpy()
+
+
+def _is_zeroed(weight: torch.Tensor) -> bool:
+    """Whether ``zero_grad()`` was called since the last backward pass."""
+    return weight.grad is None or not bool(weight.grad.any())
 
 
 class GradientWatch:

@@ -44,7 +44,7 @@ def list_images(folder: Path, classes: Sequence[str] | None = None) -> tuple[lis
     """
     if not folder.is_dir():
         raise NetsparseError(f"{folder}: no such folder; an image folder holds train/CLASS/*.jpeg and val/CLASS/*.jpeg")
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     unknown = sorted(set(found) - set(classes)) if classes is not None else []
     if unknown:
         raise NetsparseError(f"{folder}: class '{unknown[0]}' is none of the training classes")
@@ -52,12 +52,16 @@ def list_images(folder: Path, classes: Sequence[str] | None = None) -> tuple[lis
     files: list[Path] = []
     labels: list[int] = []
     for name in found:
-        images = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in _ENDINGS)
+        images = sorted(path for path in (folder / name).iterdir() if _is_image(path))
         files += images
         labels += [known.index(name)] * len(images)
     if not files:
         raise NetsparseError(f"{folder}: no image ({', '.join(_ENDINGS)}) in a folder for its class")
     return known, files, np.array(labels, np.int64)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
 class ImageFiles:
@@ -121,7 +125,7 @@ class ImageFiles:
 
         try:
             with Image.open(path) as file:
-                image = file.convert("RGB")
+                image = _rgb(file)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise NetsparseError(f"{path}: cannot be read as an image: {error}") from error
         box = _middle(image) if draws is None else _cut(image, draws)
@@ -131,6 +135,13 @@ class ImageFiles:
         if draws is not None and draws[2] < 0.5:
             pixels = pixels[:, :, ::-1]
         return np.ascontiguousarray(pixels).reshape(-1)
+
+
+def _rgb(image: Image) -> Image:
+    """Bring any image to three channels of a byte; transparency is left out."""
+    if image.mode.startswith("I"):  # 16 bits of grey, which would be cut off at 255
+        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    return (image.convert("RGBA") if "transparency" in image.info else image).convert("RGB")
 
 
 def _middle(image: Image) -> tuple[float, float, float, float]:

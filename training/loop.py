@@ -149,10 +149,10 @@ def train(
             data = data or load_dataset(config.dataset, config.data_dir, config.image_size)
             return _train(config, run, on_epoch, data, resume)
         except NetsparseError as error:
-            _log.error("%s", error)
+            _log.info("failed: %s", error)  # for log.txt: who called is told by the exception
             raise
         except KeyboardInterrupt:
-            _log.error("interrupted")
+            _log.info("interrupted")
             raise
 
 
@@ -165,13 +165,13 @@ def _train(
 ) -> TrainResult:
     device = choose_device(config.device)
     backend = resolve_backend(config, data)
+    if run is not None and not (resume and run.config):
+        run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
+        run.write_environment(describe_environment(device, config.seed))
     state = _start(config, data, device, backend)
     parts = Samples.of(data, device)
     del data
     done, rows = _resumed(run, state) if resume else (0, [])
-    if run is not None and not done:
-        run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
-        run.write_environment(describe_environment(device, config.seed))
     _log.info("device %s, backend %s", device.type, backend)
     replica = Replica(state.model)
     with ExitStack() as stack:
@@ -321,7 +321,13 @@ def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: st
         update_interval=config.update_interval * (n_batches if method.update_unit == "epoch" else 1),
     )
     generator = torch.Generator().manual_seed(config.seed)
-    return TrainingState(model, optimizer, lr_scheduler, topology, generator)
+    if method.evolves and topology.steps_to_update is None:
+        _log.warning(
+            "the training is too short for a topology update: it has %d steps, one would come every %d",
+            config.epochs * n_batches,
+            topology.method.update_interval,
+        )
+    return TrainingState(model, optimizer, lr_scheduler, topology, generator, config.training_options())
 
 
 def _make_model(config: TrainConfig, data: Dataset, device: torch.device, backend: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -27,6 +28,8 @@ class Method:
         How the links are shared out among the layers (`netsparse.topologies.layer_densities`).
     start_weights : str
         A name of `netsparse.training.start_weights.START_WEIGHTS`, or ``"keep"`` for the weights that a model has.
+    nonlinearity : str
+        What follows the layers, for the gain of drawn weights: a name of `netsparse.training.start_weights.GAINS`.
     removal, regrowth : str or None
         Names of `REMOVAL_RULES` and `REGROWTH_RULES`; both None for a topology that never changes.
     removal_options : dict
@@ -71,6 +74,7 @@ class Method:
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     layer_density: str = "uniform"
     start_weights: str = "swi"
+    nonlinearity: str = "relu"
     removal: str | None = None
     removal_options: Mapping[str, Any] = field(default_factory=dict)
     removal_selection: str = "hard"
@@ -133,6 +137,10 @@ class Method:
         from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
         from netsparse.training.start_weights import START_WEIGHTS
 
+        if not isinstance(self.name, str) or not re.fullmatch(r"[\w.+-]+", self.name):
+            raise NetsparseError(f"a method's name must be of letters, digits, -, _, . and +, it is {self.name!r}")
+        if not isinstance(self.summary, str):
+            raise NetsparseError(f"summary must be text, it is {self.summary!r}")
         for name, value in self.parts.items():
             _check_type(name, value)
         if self.topology != "keep":
@@ -175,12 +183,15 @@ class Method:
             raise NetsparseError(f"density_schedule '{self.density_schedule}' needs a method that removes links")
         if self.start_sparsity is not None and self.extra_density:
             raise NetsparseError("start_sparsity and extra_density both say where the density starts; leave one out")
+        if self.density_schedule != "constant" and self.start_sparsity is None and not self.extra_density:
+            raise NetsparseError(f"density_schedule '{self.density_schedule}' needs start_sparsity or extra_density")
         if self.density_schedule == "constant" and (self.start_sparsity is not None or self.extra_density):
             raise NetsparseError("start_sparsity and extra_density need a density_schedule that is not constant")
 
 
 _CHOICES = {
     "layer_density": ("uniform", "er", "erk"),
+    "nonlinearity": ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"),
     "removal_selection": ("hard", "soft"),
     "regrowth_selection": ("hard", "soft"),
     "fill": ("active", "any", "none"),

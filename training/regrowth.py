@@ -62,7 +62,8 @@ def by_gradient(graph: LayerGraph, gradients: RowGradients | None) -> PairScorer
     if gradients is None:
         raise NetsparseError(
             f"layer '{graph.name}' has no dense gradient to grow links by: no loss.backward() came between the last "
-            "topology.step() and this one"
+            "topology.step() and this one (or through a module that torch.compile had compiled before: it does not see "
+            "hooks that come later)"
         )
     return _GradientScorer(graph, gradients)
 

@@ -3,26 +3,28 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import rankdata
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
 from netsparse.registry import Registry
 
-# graph with weights, gradient of each link or None, options by name -> a score of at least 0 for each link
+# graph with weights, gradient of each link or None, what draws the order of ties, options by name
+# -> a score of at least 0 for each link
 RemovalRule = Callable[..., np.ndarray]
 
 REMOVAL_RULES: Registry[RemovalRule] = Registry("removal rule")
 
 
-def magnitude(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
+def magnitude(
+    graph: LayerGraph, gradient: np.ndarray | None = None, rng: np.random.Generator | None = None
+) -> np.ndarray:
     """Score a link by |weight|.
 
     Parameters
     ----------
     graph : LayerGraph
         With weights.
-    gradient : ignored
+    gradient, rng : ignored
 
     Returns
     -------
@@ -36,17 +38,21 @@ def magnitude(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarr
     return np.abs(_weights(graph))
 
 
-def magnitude_signed(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
+def magnitude_signed(
+    graph: LayerGraph, gradient: np.ndarray | None = None, rng: np.random.Generator | None = None
+) -> np.ndarray:
     """Score a link by its rank in |weight| among the links of its sign, as a share of that sign's links (SET's rule).
 
     Removing the fraction ζ of lowest score takes ζ of the positive and ζ of the negative links, those nearest zero.
-    A weight of 0 counts as positive.
+    A weight of 0 counts as positive. Equal weights rank one behind the other, by chance.
 
     Parameters
     ----------
     graph : LayerGraph
         With weights.
     gradient : ignored
+    rng : numpy.random.Generator, optional
+        Draws the order of equal weights; without it they rank by position.
 
     Returns
     -------
@@ -62,13 +68,21 @@ def magnitude_signed(graph: LayerGraph, gradient: np.ndarray | None = None) -> n
     array([1. , 0.5, 0.5, 1. ])
     """
     weights = _weights(graph)
+    chance = np.arange(len(weights)) if rng is None else rng.permutation(len(weights))
     scores = np.empty(len(weights))
-    for side in (weights >= 0, weights < 0):
-        scores[side] = rankdata(np.abs(weights[side]), method="max") / max(np.count_nonzero(side), 1)
+    for side in (np.flatnonzero(weights >= 0), np.flatnonzero(weights < 0)):
+        order = np.lexsort([chance[side], np.abs(weights[side])])
+        scores[side[order]] = np.arange(1, len(side) + 1) / max(len(side), 1)
     return scores
 
 
-def magnitude_gradient(graph: LayerGraph, gradient: np.ndarray | None = None, *, share: float = 0.01) -> np.ndarray:
+def magnitude_gradient(
+    graph: LayerGraph,
+    gradient: np.ndarray | None = None,
+    rng: np.random.Generator | None = None,
+    *,
+    share: float = 0.01,
+) -> np.ndarray:
     """Score a link by |weight| + share · |gradient of the loss| (MEST's rule).
 
     Parameters
@@ -77,6 +91,7 @@ def magnitude_gradient(graph: LayerGraph, gradient: np.ndarray | None = None, *,
         With weights.
     gradient : numpy.ndarray, shape (n_links,)
         Of the last step.
+    rng : ignored
     share : float
         MEST's λ.
 
@@ -103,7 +118,9 @@ def magnitude_gradient(graph: LayerGraph, gradient: np.ndarray | None = None, *,
     return np.abs(_weights(graph)) + share * np.abs(gradient)
 
 
-def relative_importance(graph: LayerGraph, gradient: np.ndarray | None = None) -> np.ndarray:
+def relative_importance(
+    graph: LayerGraph, gradient: np.ndarray | None = None, rng: np.random.Generator | None = None
+) -> np.ndarray:
     """Score a link by its share of its source neuron's weights plus its share of its target neuron's.
 
     |w(u, v)| / Σ over v' of |w(u, v')| + |w(u, v)| / Σ over u' of |w(u', v)|: so no neuron loses all its links because
@@ -113,7 +130,7 @@ def relative_importance(graph: LayerGraph, gradient: np.ndarray | None = None) -
     ----------
     graph : LayerGraph
         With weights.
-    gradient : ignored
+    gradient, rng : ignored
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 import weakref
@@ -32,6 +33,8 @@ from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
 from netsparse.training.sparse_layer import SparseLayer, choose_layers, share_out
 from netsparse.training.start_weights import START_WEIGHTS
 from netsparse.training.update import LayerUpdate, update_topology
+
+_log = logging.getLogger("netsparse")
 
 # Modules under a scheduler; a deep copy of one is not.
 _SCHEDULED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -151,9 +154,11 @@ class TopologyScheduler:
         model = cast(nn.Module, model.module) if self._is_wrapped else model
         data = data.detach().cpu().numpy() if torch.is_tensor(data) else data
         chosen = choose_layers(model, layers)
+        self.layers = [SparseLayer(name, "", "", module) for name, module in chosen.items()]
+        self._check_attachable(model)
         groups, self.untraced = trace_chains(model, chosen)
-        self.layers = [SparseLayer(name, *groups[name], module) for name, module in chosen.items()]
-        self._check_attachable()
+        for layer in self.layers:
+            layer.source, layer.target = groups[layer.name]
         share_out(self.layers, sparsity, self.method)
         self._check_length()
         if self.method.percolation and len(self.layers) > 1:
@@ -177,7 +182,12 @@ class TopologyScheduler:
         elif self.untraced:
             warnings.warn(f"percolation stops at the borders of what could not be traced: {where[2:-1]}", stacklevel=3)
 
-    def _check_attachable(self) -> None:
+    def _check_attachable(self, model: nn.Module) -> None:
+        chosen = {layer.name for layer in self.layers}
+        holders: dict[int, list[str]] = {}
+        for name, module in model.named_modules():
+            for parameter in module._parameters.values():
+                holders.setdefault(id(parameter), []).append(name)
         optimized = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         seen: dict[int, str] = {}
         for layer in self.layers:
@@ -190,6 +200,9 @@ class TopologyScheduler:
             if id(layer.weight) in seen:
                 raise NetsparseError(f"layers '{seen[id(layer.weight)]}' and '{layer.name}' share one weight")
             seen[id(layer.weight)] = layer.name
+            others = [name for name in holders.get(id(layer.weight), []) if name and name not in chosen]
+            if others:
+                raise NetsparseError(f"layer '{layer.name}' shares its weight with '{others[0]}', which is not chosen")
             if self.method.evolves and layer.holds_links_only and isinstance(self.optimizer, torch.optim.LBFGS):
                 raise NetsparseError(
                     f"LBFGS keeps one history of all weights, which cannot follow the links of layer '{layer.name}' "
@@ -217,6 +230,8 @@ class TopologyScheduler:
     def _starts(self, data: Any) -> list[tuple[LayerGraph, np.ndarray | None]]:
         """Make links and weights (None: as they are) of all layers, before any layer is touched."""
         if self.method.topology == "correlated":
+            if data is None:
+                raise NetsparseError("the correlated topology (CSTI) needs data=: the training inputs")
             n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].shape[0]
             if n_features != n_source:
                 raise NetsparseError(
@@ -234,7 +249,7 @@ class TopologyScheduler:
                 graph = LayerGraph.from_mask(topology(layer.shape, layer.start_density, self._rng, data, **options))
             weights = None
             if self.method.start_weights != "keep":
-                weights = START_WEIGHTS[self.method.start_weights](graph, self._rng)
+                weights = START_WEIGHTS[self.method.start_weights](graph, self._rng, self.method.nonlinearity)
             starts.append((graph, weights))
         return starts
 
@@ -249,10 +264,14 @@ class TopologyScheduler:
         if self.method.density_schedule != "constant" and self.method.topology == "keep":
             layer.start_density = graph.density
         _SCHEDULED.add(module)
-        always_full = not self.method.evolves and graph.n_links == weight.numel()
-        masks_itself = isinstance(module, SparseLinear) or not weight.requires_grad
-        if not masks_itself and not always_full:
-            layer.hook = weight.register_hook(lambda gradient: self._masked(layer, gradient))
+        layer.stays_full = not self.method.evolves and graph.n_links == weight.numel()
+        self._hook(layer)
+
+    def _hook(self, layer: SparseLayer) -> None:
+        """Mask the gradient of a layer that does not do so itself."""
+        masks_itself = isinstance(layer.module, SparseLinear) or layer.stays_full
+        if layer.hook is None and layer.weight.requires_grad and not masks_itself:
+            layer.hook = layer.weight.register_hook(lambda gradient: self._masked(layer, gradient))
 
     def _masked(self, layer: SparseLayer, gradient: torch.Tensor) -> torch.Tensor:
         if self._watch is not None and self._watch.is_armed:
@@ -335,6 +354,8 @@ class TopologyScheduler:
         self.n_steps += n
         self.last_update = {}
         self._mask()
+        for layer in self.layers:  # one whose weight was frozen when it was attached
+            self._hook(layer)
         if n == near:
             self._update()
         self._arm()
@@ -358,7 +379,12 @@ class TopologyScheduler:
         if self._watch is not None:
             self._watch.gather([layer.name for layer in self.layers if layer.name not in frozen])
         decided = self._decide(frozen) if processes.rank() == 0 else None
-        updates, random_state = cast(Any, processes.from_first(decided))
+        decided = cast(Any, processes.from_first(decided))
+        if decided is None:
+            _log.warning("the loss overflowed: the topology update of step %d is left out", self.n_steps)
+            self.forget_gradients()
+            return
+        updates, random_state = decided
         self._check_sizes({name: update.graph for name, update in updates.items()})
         self.last_update, self._rng.bit_generator.state = updates, random_state
         for layer in self.layers:
@@ -373,9 +399,16 @@ class TopologyScheduler:
         if self._watch is not None:
             self._watch.disarm()
 
-    def _decide(self, frozen: set[str]) -> tuple[dict[str, LayerUpdate], dict[str, Any]]:
-        """Make the update of all layers; return it and the random state behind it."""
+    def _decide(self, frozen: set[str]) -> tuple[dict[str, LayerUpdate], dict[str, Any]] | None:
+        """Make the update of all layers; return it and the random state behind it. None: no gradient is finite."""
         method, gradients = self.method, self._gradients()
+        of_links = [watch.of_links for watch in gradients.values() if watch.of_links is not None]
+        if self._watch is not None and any(
+            watch.overflowed and watch.is_empty for watch in self._watch.layers.values()
+        ):
+            return None
+        if not all(np.isfinite(gradient).all() for gradient in of_links):
+            return None
         zeta, n_links, temperature = method.zeta, {}, method.temperature_start
         if self.total_steps is not None:
             done = self.n_steps / self.total_steps
@@ -475,9 +508,9 @@ class TopologyScheduler:
         self.layers = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Return links, counters, early stop and the random state; safe for ``torch.load(weights_only=True)``.
+        """Return links, counters, early stop, gradients that are being watched, and the random state.
 
-        Gradients that are being watched are not in it: with ``momentum``, save behind an update.
+        It is safe for ``torch.load(weights_only=True)``.
         """
         return {
             "method": self.method.name,
@@ -487,6 +520,8 @@ class TopologyScheduler:
             "links": {layer.name: torch.from_numpy(layer.graph.link_keys) for layer in self.layers},
             "ever_active": {layer.name: torch.from_numpy(layer.ever_active) for layer in self.layers},
             "shapes": {layer.name: list(layer.shape) for layer in self.layers},
+            "start_densities": {layer.name: layer.start_density for layer in self.layers},
+            "gradients": {name: watch.state() for name, watch in self._watch.layers.items()} if self._watch else {},
             "rng": self._rng.bit_generator.state,
         }
 
@@ -512,11 +547,14 @@ class TopologyScheduler:
         for layer in self.layers:
             layer.frozen, layer.settled = state["frozen"][layer.name], state["settled"][layer.name]
             layer.ever_active = state["ever_active"][layer.name].cpu().numpy()
+            layer.start_density = state["start_densities"][layer.name]
             keys = state["links"][layer.name].cpu().numpy()
             if not np.array_equal(keys, layer.graph.link_keys):
                 self._set_graph(layer, LayerGraph.from_keys(keys, layer.shape, layer.name))
         self._mask()
         self.forget_gradients()
+        for name, seen in state["gradients"].items():
+            cast(GradientWatch, self._watch).layers[name].load_state(seen)
 
 
 def _with_data(method: Method, parts: Mapping[str, Any], with_data: bool) -> Method:

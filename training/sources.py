@@ -60,7 +60,9 @@ class Source:
         folder = self.find(data_dir)
         _log.info("dataset %s: %s files from %s", self.name, part, folder)
         (x, y), shape = self._read(folder, part)
-        if len(y) and y.max() >= self.n_classes:
+        if not len(y):
+            raise NetsparseError(f"{folder}: the {part} files of {self.name} hold no sample")
+        if y.max() >= self.n_classes:
             raise NetsparseError(f"{folder}: label {y.max()}; {self.name} has classes 0 … {self.n_classes - 1}")
         return (x, y.astype(np.int64)), shape
 

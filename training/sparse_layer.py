@@ -50,6 +50,7 @@ class SparseLayer:
     frozen: bool = False
     ever_active: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
     settled: bool = field(default=False, repr=False)  # its overlap has once reached the early stop's
+    stays_full: bool = field(default=False, repr=False)  # all links for ever: nothing to mask
     hook: Any = field(default=None, repr=False)
     owns_mask: bool = field(default=False, repr=False)
 
@@ -111,6 +112,11 @@ def share_out(layers: Sequence[SparseLayer], sparsity: Any, method: Method) -> N
         start = min(density + method.extra_density, 1.0) if start is None else start
         ends, starts = (layer_densities(shapes, d, method.layer_density) for d in (density, start))
     for layer, end, start in zip(layers, ends, starts, strict=True):
+        if method.density_schedule != "constant" and start < end:
+            raise NetsparseError(
+                f"method '{method.name}' starts at a density of {start:g}, below the {end:g} that layer '{layer.name}' "
+                "is to have: choose a smaller start_sparsity, or a larger sparsity"
+            )
         layer.density = end
         layer.start_density = end if method.density_schedule == "constant" else start
 
@@ -141,7 +147,9 @@ def choose_layers(model: nn.Module, wanted: Any) -> dict[str, nn.Module]:
         if not chosen:
             raise NetsparseError("the model has no SparseLinear and not two nn.Linear; name the layers with layers=[…]")
         return chosen
-    wanted = [wanted] if isinstance(wanted, (str, type)) else list(wanted)
+    wanted = [wanted] if isinstance(wanted, (str, type)) else wanted
+    if not isinstance(wanted, Sequence) or not all(isinstance(one, (str, type)) for one in wanted):
+        raise NetsparseError(f"layers takes names of layers and types, not {wanted!r}")
     names = ", ".join(there) or "none"
     if not wanted:
         raise NetsparseError(f"no layer is named; there are: {names}")

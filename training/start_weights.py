@@ -1,5 +1,6 @@
 """Start weights of a sparse layer: one value a link."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,14 +8,23 @@ import numpy as np
 from netsparse.graph import LayerGraph
 from netsparse.registry import Registry
 
-StartWeights = Callable[[LayerGraph, np.random.Generator], np.ndarray]
+# graph, rng, name of the nonlinearity behind the layer -> one value a link
+StartWeights = Callable[..., np.ndarray]
+
+# As torch.nn.init.calculate_gain has them.
+GAINS = {
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2.0),
+    "leaky_relu": math.sqrt(2.0 / (1.0 + 0.01**2)),
+    "selu": 0.75,
+}
 
 START_WEIGHTS: Registry[StartWeights] = Registry("start weights")
 
-_GAIN = np.sqrt(2.0)  # torch.nn.init.calculate_gain("relu")
 
-
-def swi(graph: LayerGraph, rng: np.random.Generator) -> np.ndarray:
+def swi(graph: LayerGraph, rng: np.random.Generator, nonlinearity: str = "relu") -> np.ndarray:
     """Sparse weight initialisation (SWI): w ~ N(0, g² / ((1 − S) · n_source)), g = √2 for ReLU.
 
     With S = 0 it is Kaiming's. S is the layer's sparsity, n_source the number of its source neurons, so the variance of
@@ -24,6 +34,8 @@ def swi(graph: LayerGraph, rng: np.random.Generator) -> np.ndarray:
     ----------
     graph : LayerGraph
     rng : numpy.random.Generator
+    nonlinearity : str
+        A name of `GAINS`, which holds the g of others.
 
     Returns
     -------
@@ -39,16 +51,18 @@ def swi(graph: LayerGraph, rng: np.random.Generator) -> np.ndarray:
     >>> swi(LayerGraph.from_mask([[1, 0], [0, 1]]), np.random.default_rng(0)).shape
     (2,)
     """
-    return _normal(graph, rng, graph.density * graph.n_source)
+    return _normal(graph, rng, graph.density * graph.n_source, nonlinearity)
 
 
-def kaiming(graph: LayerGraph, rng: np.random.Generator) -> np.ndarray:
+def kaiming(graph: LayerGraph, rng: np.random.Generator, nonlinearity: str = "relu") -> np.ndarray:
     """Kaiming normal initialisation as if the layer were dense: w ~ N(0, g² / n_source), g = √2 for ReLU.
 
     Parameters
     ----------
     graph : LayerGraph
     rng : numpy.random.Generator
+    nonlinearity : str
+        A name of `GAINS`, which holds the g of others.
 
     Returns
     -------
@@ -63,11 +77,11 @@ def kaiming(graph: LayerGraph, rng: np.random.Generator) -> np.ndarray:
     >>> kaiming(LayerGraph.from_mask([[1, 0], [0, 1]]), np.random.default_rng(0)).shape
     (2,)
     """
-    return _normal(graph, rng, graph.n_source)
+    return _normal(graph, rng, graph.n_source, nonlinearity)
 
 
-def _normal(graph: LayerGraph, rng: np.random.Generator, fan_in: float) -> np.ndarray:
-    deviation = _GAIN / np.sqrt(fan_in) if graph.n_links else 0.0
+def _normal(graph: LayerGraph, rng: np.random.Generator, fan_in: float, nonlinearity: str) -> np.ndarray:
+    deviation = GAINS[nonlinearity] / np.sqrt(fan_in) if graph.n_links else 0.0
     return (deviation * rng.standard_normal(graph.n_links)).astype(np.float32)
 
 

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -181,8 +182,13 @@ def run_sweep(
     outcomes: dict[str, Outcome] = {}
 
     def note(run: SweepRun, how: str, error: str) -> None:
-        outcome = Outcome(run, how, error, {} if error else numbers(Run(out / run.name)))
-        outcomes[run.name] = outcome
+        found: Numbers = {}
+        if not error:
+            try:
+                found = numbers(Run(out / run.name))
+            except Exception as problem:  # a finished run that was damaged later
+                how, error = "failed", f"{out / run.name}: cannot be read: {type(problem).__name__}: {problem}"
+        outcome = outcomes[run.name] = Outcome(run, how, error, found)
         if on_outcome:
             on_outcome(outcome)
 
@@ -190,7 +196,7 @@ def run_sweep(
         for run in runs:
             note(run, *_train_one(run.config, out / run.name))
     else:
-        with _threads_each(jobs), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        with _threads_each(jobs), _pool(jobs) as pool:
             pending: dict[Future[tuple[str, str]], SweepRun] = {}
             waiting = list(reversed(runs))
             while waiting or pending:
@@ -202,6 +208,32 @@ def run_sweep(
                     problem = done.exception()
                     note(run, *(("failed", f"its process died: {problem}") if problem else done.result()))
     return [outcomes[run.name] for run in runs]
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of processes that end when this one does, be it by an interrupt or killed."""
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    try:
+        with pool:
+            try:
+                yield pool
+            except BaseException:
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -224,9 +256,11 @@ def _train_one(config: TrainConfig, path: Path) -> tuple[str, str]:
     """Train one run, or go on with it; return how, and an error's text."""
     from netsparse.training.loop import train
 
+    fresh: Run | None = None
     try:
         there = path.is_dir() and any(path.iterdir())
         run = Run(path) if there else Run.create(path)
+        fresh = None if there else run
         stored = run.config
         if stored and not _same(stored, config):
             return "failed", f"{path}: a run with other options is there; remove it, or name another --out"
@@ -234,6 +268,8 @@ def _train_one(config: TrainConfig, path: Path) -> tuple[str, str]:
             return "skipped", ""
         train(config, run, resume=there)
     except NetsparseError as error:
+        if fresh is not None:
+            fresh.discard_if_empty()
         return "failed", str(error)
     except Exception as error:  # told in the table; the other runs go on
         return "failed", f"{type(error).__name__}: {error}"

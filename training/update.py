@@ -153,7 +153,7 @@ def _remove(
     """Return the positions of k links to remove."""
     assert method.removal is not None
     of_links = None if gradients is None else gradients.of_links
-    scores = REMOVAL_RULES[method.removal](layer, of_links, **method.removal_options)
+    scores = REMOVAL_RULES[method.removal](layer, of_links, rng, **method.removal_options)
     if method.removal_selection == "hard":
         return top_k(-scores, k, rng)
     with np.errstate(divide="ignore"):
@@ -192,7 +192,7 @@ def _record(
     if method.new_link_weights == "zero":
         weights = np.zeros(len(new), layer.weights.dtype)
     else:
-        weights = START_WEIGHTS[method.new_link_weights](graph, rng).astype(layer.weights.dtype)
+        weights = START_WEIGHTS[method.new_link_weights](graph, rng, method.nonlinearity).astype(layer.weights.dtype)
     weights[known] = layer.weights[at[known]]
     n_again = int(find_keys(taken, regrown)[1].sum())
     return LayerUpdate(

@@ -121,9 +121,35 @@ def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
         ("toplogy=small_world", "unknown part 'toplogy'"),
         ("topology_options.r=1", "has no option 'r'"),
         ("removal=false", "both a removal and a regrowth"),
+        ("removal_options.share=1", "has no option 'share'"),
     ):
         code, _, err = cli("train", "--part", part)
         assert (code, message in err) == (2, True), err
+
+
+def test_what_fails_at_its_start_leaves_nothing(cli, tmp_path, caplog):
+    for told, message in (
+        (["--method", "mest-ems", "--epochs", "1"], "train longer"),
+        (["--model", "small-cnn", "--part", "topology=correlated"], "needs the inputs of the first layer"),
+        (["--part", "topology_options=5", "--part", "topology_options.beta=1"], "as a value and as a table"),
+    ):
+        code, _, err = cli("train", *told, "--out", "run")
+        assert (code, message in err, err.count("error")) == (2, True, 1), err
+        assert not (tmp_path / "run").exists()
+    assert cli("train", "--method", "rigl", "--epochs", "1", "--batch-size", "100", "--scale", "1")[0] == 0
+    assert "too short for a topology update: it has 13 steps, one would come every 100" in caplog.text
+
+
+def test_a_run_without_its_snapshots_is_told(cli, tmp_path):
+    assert cli("train", *SMALL, "--out", "run")[0] == 0
+    for path in (tmp_path / "run" / "snapshots").iterdir():
+        path.unlink()
+    code, _, err = cli("train", "--resume", "run")
+    assert (code, "its snapshots are missing" in err) == (2, True)
+    config = (tmp_path / "run" / "config.toml").read_text()
+    (tmp_path / "run" / "config.toml").write_text(config.replace("lr = 0.025", "lr = 0.5"))
+    code, _, err = cli("train", "--resume", "run")
+    assert (code, "belongs to a run with lr = 0.025, not 0.5" in err) == (2, True)
 
 
 def test_resume_takes_up_a_killed_run(cli, tmp_path):

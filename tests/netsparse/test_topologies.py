@@ -230,7 +230,7 @@ def test_options_of_topologies_are_checked():
         ("small_world", {"r": 0.1}, "has no option 'r'; it has: beta"),
         ("erdos_renyi", {"r": 0.1}, "it has: none"),
         ("scale_free", {"gamma": 2}, "gamma must be"),
-        ("scale_free", {"gamma": "3"}, "must be a number"),
+        ("scale_free", {"gamma": "3"}, "must be a finite number"),
         ("receptive_field", {"r": -1}, "r must lie"),
         ("tree", {}, "unknown topology"),
     ):

@@ -168,6 +168,83 @@ def test_layers_called_twice_and_loops_stand_alone():
     assert groups["b"][0] != groups["b"][1]
 
 
+class OnlyInTraining(nn.Module):
+    """A head that is read in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.auxiliary = (nn.Linear(6, 6) for _ in range(3))
+
+    def forward(self, x):
+        h = torch.relu(self.a(x))
+        return (self.b(h), self.auxiliary(h)) if self.training else self.b(h)
+
+
+class OptionalArgument(OnlyInTraining):
+    def forward(self, x, skip=None):
+        h = torch.relu(self.a(x))
+        if skip is None:
+            skip = self.auxiliary(h)
+        return self.b(h) + skip
+
+
+class WeightReadElsewhere(OnlyInTraining):
+    def forward(self, x):
+        return self.b(torch.relu(self.a(x))) + functional.linear(x, self.a.weight)
+
+
+class BroadcastSum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 1), nn.Linear(5, 8), nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.c(self.a(x[0]) + self.b(x[1]))
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 9, 1), nn.ReLU(), nn.Conv2d(9, 9, 3, groups=9)), "02"),
+        (nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 2, groups=4)), "01"),
+        (nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Linear(8, 2)), "02"),
+        (nn.Sequential(nn.Linear(8, 8), nn.Conv2d(8, 2, 1)), "01"),
+        (nn.Sequential(nn.Linear(8, 8), nn.AvgPool2d(3, 1, 1), nn.Linear(8, 2)), "02"),
+        (nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 2)), "02"),
+        (nn.Sequential(nn.Linear(8, 8), nn.Softmax(-1), nn.Linear(8, 2)), "02"),
+        (OnlyInTraining(), "ab"),
+        (OnlyInTraining().eval(), "ab"),
+        (OptionalArgument(), "ab"),
+        (WeightReadElsewhere(), "ab"),
+        (BroadcastSum(), "abc"),
+    ],
+)
+def test_what_must_not_be_joined_is_not(model, names):
+    modes = [m.training for m in model.modules()]
+    groups = chain_groups(model, list(names))
+    assert len({end for pair in groups.values() for end in pair}) == 2 * len(names)
+    assert [m.training for m in model.modules()] == modes
+
+
+def test_a_layer_in_two_parts_of_what_cannot_be_traced_stands_alone():
+    model = Branching()
+    model.second = nn.Sequential(model.first[2], nn.ReLU(), nn.Linear(6, 6))
+    groups = chain_groups(model, ["first.0", "first.2", "second.2"])
+    assert len({end for pair in groups.values() for end in pair}) == 6
+
+
+def test_arguments_with_defaults_do_not_hinder_tracing():
+    class Flagged(OnlyInTraining):
+        def forward(self, x, double: bool = False):
+            h = self.a(x)
+            if double:
+                h = 2 * h
+            return self.b(h)
+
+    groups, untraced = trace_chains(Flagged(), ["a", "b"])
+    assert (groups["a"][1], untraced) == (groups["b"][0], [])
+
+
 def test_what_cannot_be_traced_is_told_and_its_parts_are_traced():
     groups, untraced = trace_chains(Branching(), ["first.0", "first.2", "second"])
     assert untraced == ["Branching"]
@@ -230,6 +307,12 @@ def test_layers_by_name_pattern_and_type_and_densities_by_pattern():
     densities = {layer.name: layer.graph.density for layer in erk.layers}
     assert densities["fc"] == 1.0 or densities["fc"] > densities["conv1"]
     sizes = [layer.shape[0] * layer.shape[1] for layer in erk.layers]
+    tied = nn.ModuleDict({"embedding": nn.Embedding(8, 6), "head": nn.Linear(6, 8)})
+    tied["head"].weight = tied["embedding"].weight
+    with pytest.raises(NetsparseError, match="shares its weight with 'embedding'"):
+        scheduler(tied, "set", layers=["head"])
+    with pytest.raises(NetsparseError, match="layers takes names"):
+        scheduler(model, "set", layers=3)
     assert sum(layer.graph.n_links for layer in erk.layers) == pytest.approx(0.2 * sum(sizes), abs=2)
 
 

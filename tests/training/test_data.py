@@ -102,6 +102,10 @@ def test_cifar_records_are_read_right(name, tmp_path, write_cifar, cifar_records
     table = cifar_records(source, 12, n_train)  # of the test file
     assert np.array_equal(data.test.x, table[:, source.n_labels :])
     assert np.array_equal(data.test.y, table[:, source.n_labels - 1])
+    empty = tmp_path / "empty"
+    write_cifar(empty, source, 0)
+    with pytest.raises(NetsparseError, match="hold no sample"):
+        load_dataset(name, empty)
     cut = tmp_path / name / source.files("test")[0]
     cut.write_bytes(cut.read_bytes()[:-5])
     with pytest.raises(NetsparseError, match="no multiple of"):
@@ -132,6 +136,42 @@ def test_image_folders_are_split_and_read(tmp_path, write_images):
     broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(NetsparseError, match=r"00.png: cannot be read as an image"):
         ImageFiles([broken], 16).read(np.array([0]))
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("L", 120, 120),
+        ("I;16", 120 * 256, 120),
+        ("RGBA", (120, 120, 120, 3), 120),
+        ("CMYK", (135, 135, 135, 0), 120),
+        ("1", 1, 255),
+        ("P", 120, 120),
+    ],
+)
+def test_pictures_of_any_kind_become_three_channels(mode, value, expected, tmp_path):
+    from PIL import Image
+
+    image = Image.new(mode, (20, 20), value)
+    options = {}
+    if mode == "P":
+        image.putpalette([level for level in range(256) for _ in range(3)])
+        options = {"transparency": b"\x00\x80"}
+    path = tmp_path / ("x.TIFF.jpg" if mode == "CMYK" else "x.PNG")
+    image.save(path, quality=100, **options) if mode == "CMYK" else image.save(path, **options)
+    pixels = ImageFiles([path], 8).read(np.array([0]))
+    assert pixels.shape == (1, 192)
+    assert np.abs(pixels.astype(int) - expected).max() <= 2
+
+
+def test_what_is_no_image_is_passed_over(tmp_path, write_images):
+    write_images(tmp_path)
+    (tmp_path / "train" / ".cache").mkdir()
+    (tmp_path / "train" / "cat" / "._00.png").write_bytes(b"x")
+    (tmp_path / "train" / "cat" / "folder.png").mkdir()
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("x")
+    classes, files, _ = list_images(tmp_path / "train")
+    assert (classes, len(files)) == (["cat", "dog", "eel"], 42)
 
 
 def test_the_middle_is_cut_out_to_evaluate_and_anything_to_train(tmp_path):

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -190,8 +191,14 @@ def test_checkpoints_of_other_networks_and_broken_ones_are_refused(tmp_path):
     data, device = load_dataset("digits"), torch.device("cpu")
     state = _start(made, data, device, "csr")
     assert load_checkpoint(run.checkpoint_path, state) == 2
+    for other in ({"scale": 2.0}, {"lr": 0.5}, {"epochs": 6}, {"parts": {"percolation": True}}):
+        with pytest.raises(NetsparseError, match=f"belongs to a run with {next(iter(other))} ="):
+            load_checkpoint(
+                run.checkpoint_path, _start(config(**{"method": "set", "epochs": 2} | other), data, device, "csr")
+            )
+    wide = _start(config(epochs=2, method="set", scale=2.0), data, device, "csr")
     with pytest.raises(NetsparseError, match="another network"):
-        load_checkpoint(run.checkpoint_path, _start(config(scale=2.0, method="set"), data, device, "csr"))
+        load_checkpoint(run.checkpoint_path, replace(wide, options=state.options))
     state.optimizer.state[state.model.sandwich1.weight]["momentum_buffer"] = torch.ones(3)
     hold_checkpoint(state, 3)(run.checkpoint_path)
     with pytest.raises(NetsparseError, match=r"momentum_buffer of shape \(3,\)"):

@@ -232,12 +232,117 @@ def test_an_update_without_a_backward_pass_says_so():
     assert topology.snapshot() == expected
 
 
-def test_a_loss_that_overflowed_is_left_out():
-    layer, optimizer = layer_of("csr")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("method", ["rigl", "mest", "snfs"])
+def test_an_overflow_of_a_scaled_loss_leaves_out_the_step_and_if_need_be_the_update(backend, method):
+    layer, optimizer = layer_of(backend, np.random.default_rng(0).standard_normal((8, 8)))
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    options = {"total_steps": 100, "update_interval": 3, "topology": "erdos_renyi"}
+    topology = TopologyScheduler(layer, optimizer, method, 0.5, layers=["*"], **options)
+    for step in range(1, 10):
+        optimizer.zero_grad()
+        loss = layer(torch.rand(4, 8)).square().sum()
+        scaler.scale(loss * float("inf") if step in (2, 3, 5) else loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        topology.step()
+        # step 3 was not taken: of snfs steps 1 and 4 count as well
+        updated = step in ((3, 6, 9) if method == "snfs" else (6, 9))
+        assert bool(topology.last_update) == updated, step
+        if updated:
+            assert topology.last_update["layer"].links_filled == 0 or method == "mest"
+    assert torch.isfinite(layer.weight).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_backward_passes_that_zero_grad_discarded_do_not_count(backend, set_to_none):
+    layer, optimizer = layer_of(backend)
+    keep = {"topology": "keep", "start_weights": "keep"}
+    topology = TopologyScheduler(layer, optimizer, "rigl", layers=["*"], total_steps=100, update_interval=1, **keep)
+    x = torch.eye(3, requires_grad=True)
+    (1000.0 * layer(x).sum()).backward()  # an adversarial example, say
+    optimizer.zero_grad(set_to_none=set_to_none)
+    for half in (0.25, 0.75):
+        (layer(torch.eye(3)) * torch.tensor(half * GRADIENTS, dtype=torch.float32)).sum().backward()
+    optimizer.step()
+    assert np.allclose(topology._watch.layers["layer"].rows(0, 3), GRADIENTS, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cut", [4, 7, 10])
+def test_states_between_updates_hold_the_gradients_seen(backend, cut):
+    import io
+
+    def run(topology, layer, optimizer, first, last):
+        for step in range(first, last):
+            optimizer.zero_grad()
+            layer(torch.rand(4, 12, generator=torch.Generator().manual_seed(step))).square().sum().backward()
+            optimizer.step()
+            topology.step()
+
+    def make(seed):
+        torch.manual_seed(seed)
+        layer = nn.Linear(12, 12) if backend == "nn.Linear" else SparseLinear(12, 12, 0.5, backend=backend)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.01, momentum=0.9)
+        topology = TopologyScheduler(layer, optimizer, "snfs", 0.5, layers=["*"], update_interval=5, seed=seed)
+        return topology, layer, optimizer
+
+    straight, stopped, resumed = make(0), make(0), make(1)
+    run(*straight, 0, 16)
+    run(*stopped, 0, cut)
+    buffer = io.BytesIO()
+    torch.save([part.state_dict() for part in stopped], buffer)
+    buffer.seek(0)
+    states = torch.load(buffer, weights_only=True)
+    for part, state in zip(resumed[1:] + resumed[:1], states[1:] + states[:1], strict=True):
+        part.load_state_dict(state)
+    run(*resumed, cut, 16)
+    assert straight[0].snapshot() == resumed[0].snapshot()
+
+
+def test_copies_and_pickles_of_watched_layers_watch_nothing():
+    import copy
+    import io
+    import pickle
+
+    layer, optimizer = layer_of("csr", np.eye(6))
     topology = TopologyScheduler(layer, optimizer, "rigl", 0.5, layers=["*"], total_steps=100, update_interval=1)
-    (layer(torch.eye(3)) * float("inf")).sum().backward()
-    (layer(torch.eye(3)) * torch.tensor(GRADIENTS)).sum().backward()
-    assert np.allclose(topology._watch.layers["layer"].rows(0, 3), GRADIENTS)
+    twins = copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))
+    for twin in twins:
+        twin(torch.rand(2, 6)).sum().backward()
+    assert topology._watch.layers["layer"].is_empty
+    assert all(hook.__self__.is_empty for twin in twins for hook in twin._forward_hooks.values())
+    torch.save(layer.state_dict(), io.BytesIO())
+
+
+def test_a_density_that_would_rise_and_schedules_without_a_start_are_refused():
+    layer = nn.Linear(9, 9)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    with pytest.raises(NetsparseError, match=r"starts at a density of 0\.5, below the 0\.8"):
+        TopologyScheduler(layer, optimizer, "granet", 0.2, layers=["*"], total_steps=1000)
+    with pytest.raises(NetsparseError, match="start_sparsity or extra_density"):
+        resolve_method("set", {"density_schedule": "cubic"})
+    for parts, message in (
+        ({"removal": "magnitude+gradient", "removal_options": {"share": float("nan")}}, "must be a finite number"),
+        ({"name": "a/b"}, "name must be"),
+        ({"name": 3}, "name must be"),
+        ({"summary": ["x"]}, "summary must be text"),
+    ):
+        with pytest.raises(NetsparseError, match=message):
+            resolve_method("set", parts)
+
+
+def test_weights_that_are_unfrozen_later_are_masked():
+    layer = nn.Linear(9, 9)
+    layer.weight.requires_grad_(False)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    topology = TopologyScheduler(layer, optimizer, "static", 0.5, layers=["*"])
+    layer.weight.requires_grad_(True)
+    topology.step()
+    layer(torch.rand(3, 9)).sum().backward()
+    optimizer.step()
+    assert not layer.weight[layer.weight_mask == 0].any()
 
 
 @pytest.mark.parametrize("name", ZETA_SCHEDULES)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from netsparse import LayerGraph, NetsparseError, score_links
+from netsparse.training.methods import METHODS, resolve_method
 from netsparse.training.percolation import percolate
 from netsparse.training.regrowth import REGROWTH_RULES, regrow
 from netsparse.training.removal import REMOVAL_RULES
@@ -46,6 +47,17 @@ def test_signed_removal_takes_its_share_of_each_sign():
     scores = REMOVAL_RULES["magnitude-signed"](layer)
     lowest = np.argsort(scores, kind="stable")[:9]
     assert sorted(layer.weights[lowest].tolist()) == [-6, -5, -4, -3, -2, -1, 1, 2, 3]
+
+
+def test_signed_removal_keeps_its_shares_where_weights_tie():
+    layer = LayerGraph.from_weight(np.array([[0.0, 0, 0, 0, 1, -1, -2, -3, -4, -5]]), mask=np.ones((1, 10)))
+    taken = set()
+    for seed in range(20):
+        scores = REMOVAL_RULES["magnitude-signed"](layer, None, np.random.default_rng(seed))
+        lowest = np.argsort(scores, kind="stable")[:4]
+        assert sorted(layer.weights[lowest].tolist()) == [-2, -1, 0, 0]
+        taken |= set(lowest.tolist())
+    assert taken == {0, 1, 2, 3, 5, 6}
 
 
 def plain_percolate(masks: list[np.ndarray]) -> list[np.ndarray]:
@@ -139,3 +151,18 @@ def test_swi_is_kaiming_where_nothing_is_missing_and_scales_with_the_density():
     sparse = LayerGraph.from_mask(np.random.default_rng(0).random((400, 3000)) < 0.05)
     found = swi(sparse, np.random.default_rng(0)).std()
     assert found == pytest.approx(np.sqrt(2.0 / (sparse.density * 400)), rel=0.02)
+
+
+def test_gains_are_torchs_and_scale_the_weights():
+    from torch.nn.init import calculate_gain
+
+    from netsparse.training.start_weights import GAINS
+
+    layer = LayerGraph.from_mask(np.ones((40, 30)))
+    for name, gain in GAINS.items():
+        assert gain == pytest.approx(calculate_gain(name))
+        found = swi(layer, np.random.default_rng(0), name)
+        assert np.allclose(found, swi(layer, np.random.default_rng(0)) * gain / GAINS["relu"], rtol=1e-5)
+    METHODS["cht"].check()
+    with pytest.raises(NetsparseError, match="nonlinearity must be one of"):
+        resolve_method("cht", {"nonlinearity": "softmax"})

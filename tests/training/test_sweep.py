@@ -1,5 +1,9 @@
 """Sweeps: grids, variants and seeds; what is there is skipped, what fails is told, one table."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +110,36 @@ def test_failed_runs_are_told_and_stop_no_other(config, capsys):
     assert table["n_failed"].tolist() == [1, 0, 0, 0]
     assert table["n_runs"].tolist() == [1, 2, 2, 2]
     assert np.isnan(table["final_test_accuracy_sd"][0])
+
+
+def test_a_damaged_run_stops_no_other(config, capsys):
+    config.write_text(TEXT.replace("[0.8, 0.9]", "[0.8]"))
+    main(["sweep", str(config)])
+    capsys.readouterr()
+    damaged = Run("runs/mine/cht_sparsity-0.8_seed-0")
+    damaged.metrics_path.write_bytes(b"nothing")
+    with pytest.raises(SystemExit):
+        main(["sweep", str(config)])
+    said = capsys.readouterr()
+    assert said.out.count("skipped ") == 3
+    assert "cht_sparsity-0.8_seed-0: cannot be read" in said.err.replace("runs/mine/", "")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_no_job_outlives_the_sweep(how, config, tmp_path):
+    config.write_text("[train]\nepochs = 100000\n[grid]\nseed = [0, 1, 2]\n")
+    command = [sys.executable, "-m", "netsparse", "sweep", str(config), "--jobs", "2"]
+    sweep = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder, started = tmp_path / "runs" / "mine", time.monotonic()
+    while len(list(folder.glob("*/metrics.parquet"))) < 2 and time.monotonic() - started < 120:
+        time.sleep(0.2)
+    sweep.send_signal(how)
+    assert sweep.wait(timeout=60) != 0
+    time.sleep(3)
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.parquet")}
+    time.sleep(3)
+    assert len(before) == 2
+    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.parquet")}
 
 
 def test_jobs_change_no_result(config, tmp_path):
