@@ -209,7 +209,7 @@ class TrainConfig:
         """Return the options that decide what comes out, wherever it is trained and whatever is kept of it."""
         elsewhere = ("data_dir", "device", "backend", "snapshot_every", "tensorboard")
         told = {name: value for name, value in asdict(self).items() if name not in elsewhere}
-        return json.loads(json.dumps(told, sort_keys=True))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(told, sort_keys=True))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options by name, as config.toml holds them."""
