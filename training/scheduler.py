@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
+from netsparse.selection import find_keys
 from netsparse.topologies import TOPOLOGIES, Correlations
 from netsparse.topologies.budget import link_budget
 from netsparse.training import processes
@@ -394,7 +395,9 @@ class TopologyScheduler:
             # links that stay keep their weight, truly new ones weigh 0 unless the method draws what they weigh
             drawn = None if self.method.new_link_weights == "zero" else update.graph.weights
             self._set_graph(layer, update.graph, drawn)
-            layer.ever_active = np.union1d(layer.ever_active, update.graph.link_keys)
+            keys = update.graph.link_keys
+            new = keys[~find_keys(layer.ever_active, keys)[1]]
+            layer.ever_active = np.sort(np.concatenate([layer.ever_active, new]), kind="stable")  # each sorted already
         self._stop_early()
         if self._watch is not None:
             self._watch.disarm()
