@@ -17,6 +17,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from netsparse.training.sequential import SparseSequential
+from netsparse.training.sparse_layer import layer_shape
 
 _log = logging.getLogger("netsparse")
 
@@ -274,7 +275,7 @@ def _join(graph: fx.Graph, root: nn.Module, wanted: dict[int, str], groups: dict
             for read in inputs:
                 if read in carried:
                     carried[read].leaks = True
-    sizes = {wanted[id(m)]: _sizes(m) for m in modules.values() if id(m) in wanted}
+    sizes = {wanted[id(m)]: layer_shape(m) for m in modules.values() if id(m) in wanted}
     for names in readers.values():
         for name in names[1:]:
             if sizes[name][0] == sizes[names[0]][0]:
@@ -318,10 +319,3 @@ def _merged(parts: list[_Neurons], carried: dict[fx.Node, _Neurons]) -> _Neurons
                 if neurons is other:
                     carried[node] = first
     return first
-
-
-def _sizes(module: nn.Module) -> tuple[int, int]:
-    """Return the numbers of source and target neurons of a layer."""
-    if isinstance(module, nn.Conv2d):
-        return module.weight[0].numel(), module.out_channels
-    return int(module.in_features), int(module.out_features)  # type: ignore[arg-type]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from netsparse.errors import NetsparseError
-from netsparse.registry import Registry, check_options
+from netsparse.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,9 @@ class Method:
         ------
         NetsparseError
         """
-        from netsparse import topologies
-        from netsparse.training.regrowth import REGROWTH_RULES
+        from netsparse.registry import check_options
+        from netsparse.topologies import check_options as check_topology
         from netsparse.training.removal import REMOVAL_RULES
-        from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
-        from netsparse.training.start_weights import START_WEIGHTS
 
         if not isinstance(self.name, str) or not re.fullmatch(r"[\w.+-]+", self.name):
             raise NetsparseError(f"a method's name must be of letters, digits, -, _, . and +, it is {self.name!r}")
@@ -143,18 +141,16 @@ class Method:
             raise NetsparseError(f"summary must be text, it is {self.summary!r}")
         for name, value in self.parts.items():
             _check_type(name, value)
+        for name, (choices, more) in _choices().items():
+            value = getattr(self, name)
+            if value in more or value is None:  # None: of removal and regrowth, which take it together
+                continue
+            if isinstance(choices, Registry):
+                choices[str(value)]  # an unknown name gets the message that lists them
+            elif value not in choices:
+                raise NetsparseError(f"{name} must be one of {', '.join(choices)}, it is {value!r}")
         if self.topology != "keep":
-            topologies.check_options(self.topology, self.topology_options)
-        for registry, chosen, none in (
-            (START_WEIGHTS, self.start_weights, "keep"),
-            (START_WEIGHTS, self.new_link_weights, "zero"),
-            (REMOVAL_RULES, self.removal, None),
-            (REGROWTH_RULES, self.regrowth, None),
-            (ZETA_SCHEDULES, self.zeta_schedule, None),
-            (DENSITY_SCHEDULES, self.density_schedule, None),
-        ):
-            if chosen != none:
-                registry[str(chosen)]  # an unknown name gets the message that lists them
+            check_topology(self.topology, self.topology_options)
         if (self.removal is None) != (self.regrowth is None):
             raise NetsparseError(
                 f"method '{self.name}' needs both a removal and a regrowth, or neither; it has removal "
@@ -162,9 +158,6 @@ class Method:
             )
         if self.removal is not None:
             check_options(f"removal '{self.removal}'", REMOVAL_RULES[self.removal], self.removal_options)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise NetsparseError(f"{name} must be one of {', '.join(choices)}, it is {getattr(self, name)!r}")
         checks = {
             "early_stop": (self.early_stop is None or 0.0 < self.early_stop <= 1.0, "above 0 and up to 1, or None"),
             "zeta": (0.0 <= self.zeta <= 1.0, "between 0 and 1"),
@@ -189,15 +182,31 @@ class Method:
             raise NetsparseError("start_sparsity and extra_density need a density_schedule that is not constant")
 
 
-_CHOICES = {
-    "layer_density": ("uniform", "er", "erk"),
-    "nonlinearity": ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"),
-    "removal_selection": ("hard", "soft"),
-    "regrowth_selection": ("hard", "soft"),
-    "fill": ("active", "any", "none"),
-    "early_stop_scope": ("layer", "all"),
-    "update_unit": ("epoch", "step"),
-}
+def _choices() -> dict[str, tuple[Collection[str], tuple[str, ...]]]:
+    """Return the names that a part may have, and those that it may have besides, for each part that is a name."""
+    from netsparse.topologies import LAYER_DENSITIES, TOPOLOGIES
+    from netsparse.training.regrowth import REGROWTH_RULES
+    from netsparse.training.removal import REMOVAL_RULES
+    from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
+    from netsparse.training.start_weights import GAINS, START_WEIGHTS
+
+    return {
+        "topology": (TOPOLOGIES, ("keep",)),
+        "layer_density": (LAYER_DENSITIES, ()),
+        "start_weights": (START_WEIGHTS, ("keep",)),
+        "nonlinearity": (tuple(GAINS), ()),
+        "removal": (REMOVAL_RULES, ()),
+        "removal_selection": (("hard", "soft"), ()),
+        "regrowth": (REGROWTH_RULES, ()),
+        "regrowth_selection": (("hard", "soft"), ()),
+        "fill": (("active", "any", "none"), ()),
+        "new_link_weights": (START_WEIGHTS, ("zero",)),
+        "early_stop_scope": (("layer", "all"), ()),
+        "zeta_schedule": (ZETA_SCHEDULES, ()),
+        "update_unit": (("epoch", "step"), ()),
+        "density_schedule": (DENSITY_SCHEDULES, ()),
+    }
+
 
 _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "str": (str, "text"),
@@ -399,23 +408,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 def list_parts() -> list[tuple[str, str, str]]:
     """Return name, default and choices of every part, for ``netsparse list parts``."""
-    from netsparse.topologies import TOPOLOGIES
-    from netsparse.training.regrowth import REGROWTH_RULES
-    from netsparse.training.removal import REMOVAL_RULES
-    from netsparse.training.schedules import DENSITY_SCHEDULES, ZETA_SCHEDULES
-    from netsparse.training.start_weights import START_WEIGHTS
-
-    choices: dict[str, str] = {name: ", ".join(values) for name, values in _CHOICES.items()}
-    for name, registry in (
-        ("topology", [*TOPOLOGIES, "keep"]),
-        ("start_weights", [*START_WEIGHTS, "keep"]),
-        ("new_link_weights", ["zero", *START_WEIGHTS]),
-        ("removal", REMOVAL_RULES),
-        ("regrowth", REGROWTH_RULES),
-        ("zeta_schedule", ZETA_SCHEDULES),
-        ("density_schedule", DENSITY_SCHEDULES),
-    ):
-        choices[name] = ", ".join(registry)
+    choices = {name: ", ".join([*known, *more]) for name, (known, more) in _choices().items()}
     plain, kinds = Method("", "").parts, {part.name: _TYPES[str(part.type)][1] for part in fields(Method)}
     defaults = {name: "" if value is None else str(value) for name, value in plain.items()}
     defaults |= {name: defaults[name].lower() for name, value in plain.items() if isinstance(value, bool)}

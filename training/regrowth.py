@@ -7,7 +7,6 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-import scipy.sparse as sp
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph
@@ -15,6 +14,7 @@ from netsparse.linkprediction import RULES, make_scorer
 from netsparse.linkprediction.ranking import PairScorer, best_pairs
 from netsparse.registry import Registry
 from netsparse.topologies.budget import random_unlinked
+from netsparse.topologies.race import RowScores, raced
 
 
 class RowGradients(Protocol):
@@ -65,50 +65,15 @@ def by_gradient(graph: LayerGraph, gradients: RowGradients | None) -> PairScorer
             "topology.step() and this one (or through a module that torch.compile had compiled before: it does not see "
             "hooks that come later)"
         )
-    return _GradientScorer(graph, gradients)
+    links, found = graph.biadjacency, gradients
 
-
-class _GradientScorer:
-    """|gradient| of the unlinked pairs, NaN for linked ones."""
-
-    offset = 0
-
-    def __init__(self, graph: LayerGraph, gradients: RowGradients) -> None:
-        self.shape = (graph.n_source, graph.n_target)
-        self.links: sp.csr_array = graph.biadjacency
-        self.costs = np.ones(graph.n_source)
-        self._gradients = gradients
-
-    def __call__(
-        self, first: int = 0, stop: int | None = None, dtype: type[np.floating] | str = np.float32
-    ) -> np.ndarray:
-        stop = self.shape[0] if stop is None else stop
-        block = np.abs(self._gradients.rows(first, stop), dtype=np.float32)
-        start, end = self.links.indptr[first], self.links.indptr[stop]
-        rows = np.repeat(np.arange(stop - first), np.diff(self.links.indptr[first : stop + 1]))
-        block[rows, self.links.indices[start:end]] = np.nan
+    def rows(first: int, stop: int) -> np.ndarray:
+        block = np.abs(found.rows(first, stop), dtype=np.float32)
+        linked = np.repeat(np.arange(stop - first), np.diff(links.indptr[first : stop + 1]))
+        block[linked, links.indices[links.indptr[first] : links.indptr[stop]]] = np.nan
         return block
 
-    def linked_scores(self) -> np.ndarray:
-        raise NotImplementedError("ties of gradients are not ranked by SPcorr")
-
-
-class _SoftScorer:
-    """Scores / E, E of the exponential distribution: their k largest are k pairs drawn one by one ∝ score."""
-
-    def __init__(self, scorer: PairScorer, rng: np.random.Generator) -> None:
-        self.shape, self.links, self.offset, self.costs = scorer.shape, scorer.links, scorer.offset, scorer.costs
-        self._scorer, self._rng = scorer, rng
-
-    def __call__(
-        self, first: int = 0, stop: int | None = None, dtype: type[np.floating] | str = np.float32
-    ) -> np.ndarray:
-        block = self._scorer(first, stop, np.float32)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return block / self._rng.standard_exponential(block.shape, np.float32)
-
-    def linked_scores(self) -> np.ndarray:
-        raise NotImplementedError("soft sampling knows no ties")
+    return RowScores((graph.n_source, graph.n_target), rows)
 
 
 for _rule in RULES:
@@ -166,7 +131,7 @@ def regrow(
     else:
         ties = "spcorr" if subranking and not soft and rule in RULES else "random"
         block_bytes = _GRADIENT_BYTES if rule in GRADIENT_STEPS else None
-        scorer = _SoftScorer(scorer, rng) if soft else scorer
+        scorer = raced(scorer, rng) if soft else scorer
         chosen = best_pairs(scorer, k, ties, rng, positive=True, block_bytes=block_bytes)[0]
     missing = k - len(chosen)
     if missing == 0 or fill == "none":

@@ -21,6 +21,13 @@ from netsparse.training.masked import gather_links, read_graph
 from netsparse.training.methods import Method
 
 
+def layer_shape(module: nn.Module) -> tuple[int, int]:
+    """Return numbers of source and target neurons; a convolution has n_in · k_h · k_w source neurons."""
+    if isinstance(module, nn.Conv2d):
+        return module.weight[0].numel(), module.out_channels
+    return cast(int, module.in_features), cast(int, module.out_features)
+
+
 @dataclass
 class SparseLayer:
     """One layer under a scheduler.
@@ -61,10 +68,8 @@ class SparseLayer:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Numbers of source and target neurons; a convolution has n_in · k_h · k_w source neurons."""
-        if isinstance(self.module, nn.Conv2d):
-            return self.weight[0].numel(), self.module.out_channels
-        return cast(int, self.module.in_features), cast(int, self.module.out_features)
+        """Numbers of source and target neurons (`layer_shape`)."""
+        return layer_shape(self.module)
 
     @property
     def holds_links_only(self) -> bool:

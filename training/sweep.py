@@ -8,9 +8,10 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -196,44 +197,44 @@ def run_sweep(
         for run in runs:
             note(run, *_train_one(run.config, out / run.name))
     else:
-        with _threads_each(jobs), _pool(jobs) as pool:
-            pending: dict[Future[tuple[str, str]], SweepRun] = {}
-            waiting = list(reversed(runs))
-            while waiting or pending:
-                while waiting and len(pending) < jobs:
-                    run = waiting.pop()
-                    pending[pool.submit(_train_one, run.config, out / run.name)] = run
-                for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                    run = pending.pop(done)
-                    problem = done.exception()
-                    note(run, *(("failed", f"its process died: {problem}") if problem else done.result()))
-    return [outcomes[run.name] for run in runs]
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of processes that end when this one does, be it by an interrupt or killed."""
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    try:
-        with pool:
+        with _threads_each(jobs), ThreadPoolExecutor(jobs) as threads:
+            futures = {threads.submit(_in_its_process, run.config, out / run.name): run for run in runs}
             try:
-                yield pool
+                for done in as_completed(futures):
+                    note(futures[done], *done.result())
             except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
                 for process in multiprocessing.active_children():
                     process.terminate()
                 raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    return [outcomes[run.name] for run in runs]
 
 
-def _end_with_parent() -> None:
-    def watch() -> None:
+def _in_its_process(config: TrainConfig, path: Path) -> tuple[str, str]:
+    """Train one run in a process of its own, so that one that dies takes no other with it."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, config, path), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        return "failed", f"{path}: its process died with exit code {process.exitcode}"
+
+
+def _report(sender: Connection, config: TrainConfig, path: Path) -> None:
+    """Train one run and send what came of it; end when the sweep does, be it killed."""
+
+    def end_with_parent() -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             parent.join()
             os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sender.send(_train_one(config, path))
 
 
 @contextmanager

@@ -62,3 +62,11 @@ def test_bad_files(tmp_path):
     (tmp_path / "bad.toml").write_text("a = [")
     with pytest.raises(NetsparseError, match="not valid TOML"):
         TrainConfig.read(tmp_path / "bad.toml")
+
+
+def test_the_models_are_those_there_are():
+    """The configuration knows their names without importing torch."""
+    from netsparse.training.config import MODELS
+    from netsparse.training.models import TRUNKS
+
+    assert MODELS == ("mlp", *TRUNKS)

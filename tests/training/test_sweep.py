@@ -1,8 +1,10 @@
 """Sweeps: grids, variants and seeds; what is there is skipped, what fails is told, one table."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -140,6 +142,25 @@ def test_no_job_outlives_the_sweep(how, config, tmp_path):
     time.sleep(3)
     assert len(before) == 2
     assert before == {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.parquet")}
+
+
+def test_a_run_whose_process_is_killed_stops_no_other(config, tmp_path):
+    """As the system does when memory runs out."""
+    config.write_text("[train]\nbatch_size = 100\n[grid]\nepochs = [100000, 2, 3]\n")
+    endless = tmp_path / "out" / "epochs-100000" / "checkpoint.safetensors"
+
+    def kill_the_last_one():
+        while len(told) < 2 or not endless.exists() or len(multiprocessing.active_children()) > 1:
+            time.sleep(0.1)
+        multiprocessing.active_children()[0].kill()
+
+    told = []
+    thread = threading.Thread(target=kill_the_last_one, daemon=True)
+    thread.start()
+    outcomes = run_sweep(read_sweep(config), tmp_path / "out", lambda run: {}, 2, told.append)
+    thread.join()
+    assert [outcome.how for outcome in outcomes] == ["failed", "trained", "trained"]
+    assert "its process died with exit code -9" in outcomes[0].error
 
 
 def test_jobs_change_no_result(config, tmp_path):
