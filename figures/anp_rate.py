@@ -52,7 +52,7 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
         title = "Percolation: active neurons"
         if "" in curves:
             ax.plot(curves.index, curves[""], color="black", lw=2, marker=marker, ms=3, label="whole network")
-            title += f", network {curves[''].iloc[0]:.0f} % → {curves[''].iloc[-1]:.0f} %"
+            title += f", {curves[''].iloc[0]:.0f} % → {curves[''].iloc[-1]:.0f} %"
         ax.set_title(title)
         ax.set(xlabel="epoch", ylabel="ANP rate (%)", ylim=(0, 102))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -62,5 +62,5 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
         ax.set_title("Overlap of removed and regrown links")
         ax.set(xlabel="epoch of the update", ylabel="overlap rate (%)", ylim=(min(0.0, curves.min().min()), 102))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.legend(loc="lower right")
+        ax.legend(loc="best")
     return figure

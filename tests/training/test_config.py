@@ -69,4 +69,4 @@ def test_the_models_are_those_there_are():
     from netsparse.training.config import MODELS
     from netsparse.training.models import TRUNKS
 
-    assert MODELS == ("mlp", *TRUNKS)
+    assert ("mlp", *TRUNKS) == MODELS
