@@ -20,6 +20,7 @@ from netsparse.analysis.degrees import (
     mean_degree,
     n_links,
 )
+from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.hyperbolic import (
     Embedding,
     angular_separability,
@@ -48,6 +49,7 @@ from netsparse.analysis.undefined import Undefined
 __all__ = [
     "MEASURES",
     "Embedding",
+    "Estimate",
     "Network",
     "PowerLawFit",
     "Undefined",

@@ -16,6 +16,9 @@ from netsparse.graph import LayerGraph, Snapshot
 
 T = TypeVar("T")
 
+# Up to so many nodes measures are exact; above, what needs all pairs of nodes samples sources or landmarks.
+LARGE = 20_000
+
 
 class Network:
     """An undirected graph, and the layers that it came from if it did.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ def group(device: str) -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # a model that still holds the group would keep its threads until Python shuts down, and they abort it
         dist.destroy_process_group()
 
 

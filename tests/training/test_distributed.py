@@ -11,7 +11,7 @@ from netsparse import Run
 from netsparse.training import TrainConfig, train
 
 WORKER = """
-import json, sys
+import gc, json, os, sys
 from pathlib import Path
 import numpy as np, torch
 from torch import nn
@@ -75,35 +75,43 @@ def trained(name, options, interrupted=False):
 task, out = sys.argv[1], Path(sys.argv[2])
 dist.init_process_group("gloo")
 rank = dist.get_rank()
-if task == "by-hand":
-    for method in ("esml", "set", "rigl", "mest", "snfs", "chts"):
-        for backend in ("csr", "masked", "dense", "conv"):
-            topology = by_hand(method, backend)
-            for name, graph in masks(topology).items():
-                np.savez(out / f"{method}.{backend}.{name}.{rank}.npz", keys=graph.link_keys, weights=graph.weights)
-            topology.detach()
-    layer = SparseLinear(9, 9, 0.5, backend="csr")
-    wrapped = DistributedDataParallel(layer)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    try:
-        TopologyScheduler(wrapped, optimizer, "set", 0.9)
-    except NetsparseError as error:
-        (out / f"refused-at-once.{rank}").write_text(str(error))
-    extra = {"extra_density": 0.0, "start_sparsity": 1 - 40 / 81}
-    topology = TopologyScheduler(wrapped, optimizer, "mest-ems", 0.6, total_steps=9, **extra)
-    try:
-        for _ in range(9):
-            wrapped(torch.rand(3, 9)).sum().backward()
-            topology.step()
-    except NetsparseError as error:
-        (out / f"refused.{rank}").write_text(str(error))
-else:
-    for name, options in json.loads((out / "configs.json").read_text()).items():
-        trained(name, options)
-    name, options = list(json.loads((out / "configs.json").read_text()).items())[0]
-    trained("resumed", options, interrupted=True)
-dist.barrier()
+
+def main():
+    if task == "by-hand":
+        for method in ("esml", "set", "rigl", "mest", "snfs", "chts"):
+            for backend in ("csr", "masked", "dense", "conv"):
+                topology = by_hand(method, backend)
+                for name, graph in masks(topology).items():
+                    np.savez(out / f"{method}.{backend}.{name}.{rank}.npz", keys=graph.link_keys, weights=graph.weights)
+                topology.detach()
+        layer = SparseLinear(9, 9, 0.5, backend="csr")
+        wrapped = DistributedDataParallel(layer)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        try:
+            TopologyScheduler(wrapped, optimizer, "set", 0.9)
+        except NetsparseError as error:
+            (out / f"refused-at-once.{rank}").write_text(str(error))
+        extra = {"extra_density": 0.0, "start_sparsity": 1 - 40 / 81}
+        topology = TopologyScheduler(wrapped, optimizer, "mest-ems", 0.6, total_steps=9, **extra)
+        try:
+            for _ in range(9):
+                wrapped(torch.rand(3, 9)).sum().backward()
+                topology.step()
+        except NetsparseError as error:
+            (out / f"refused.{rank}").write_text(str(error))
+    else:
+        for name, options in json.loads((out / "configs.json").read_text()).items():
+            trained(name, options)
+        name, options = list(json.loads((out / "configs.json").read_text()).items())[0]
+        trained("resumed", options, interrupted=True)
+    dist.barrier()
+
+main()
+gc.collect()  # what holds the group, as DistributedDataParallel does, keeps Gloo's threads alive
 dist.destroy_process_group()
+for stream in (sys.stdout, sys.stderr):
+    stream.flush()
+os._exit(0)  # a thread of Gloo that is still there when Python shuts down aborts the process (pytorch pull request 179291)
 """
 
 
