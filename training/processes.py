@@ -32,7 +32,7 @@ def group(device: str) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()  # a model that still holds the group would keep its threads until Python shuts down, and they abort it
+        gc.collect()  # a model that holds the group keeps its threads alive, which abort Python as it shuts down
         dist.destroy_process_group()
 
 

@@ -111,7 +111,7 @@ gc.collect()  # what holds the group, as DistributedDataParallel does, keeps Glo
 dist.destroy_process_group()
 for stream in (sys.stdout, sys.stderr):
     stream.flush()
-os._exit(0)  # a thread of Gloo that is still there when Python shuts down aborts the process (pytorch pull request 179291)
+os._exit(0)  # a thread of Gloo that outlives Python aborts the process (pytorch pull request 179291)
 """
 
 
