@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 
-from netsparse.adjacency import as_adjacency
+from netsparse.adjacency import as_adjacency, symmetric
 from netsparse.graph import LayerGraph, Snapshot
 
 T = TypeVar("T")
@@ -44,6 +44,11 @@ class Network:
         self.snapshot = snapshot
         self.groups = snapshot.groups if snapshot is not None else {"": adjacency.shape[0]}
         self._memory: dict[Hashable, Any] = {}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Network:
+        """Make one of a snapshot."""
+        return cls(snapshot.adjacency, snapshot)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return ``compute()``, computed at the first call with this key."""
@@ -87,6 +92,21 @@ class Network:
         return np.flatnonzero(labels == np.bincount(labels).argmax())
 
     @cached_property
+    def sides(self) -> np.ndarray | None:
+        """Which of two sides each node is on, False the first, so that links join only the two; None if there are none.
+
+        Of layers that alternate between two sets of neuron groups (a chain does) the groups decide, else each
+        component, whose first node is on the first side.
+        """
+        if self.snapshot is not None:
+            names = {group: i for i, group in enumerate(self.groups)}
+            ends = np.array([(names[layer.source], names[layer.target]) for layer in self.layers])
+            sides = _two_sides(symmetric(ends, len(names)))
+            if sides is not None:
+                return np.repeat(sides, list(self.groups.values()))
+        return _two_sides(self.adjacency)
+
+    @cached_property
     def igraph(self) -> igraph.Graph:
         """The same graph for igraph."""
         upper = sp.triu(self.adjacency, k=1).tocoo()
@@ -99,6 +119,18 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({self.n_nodes} nodes, {self.n_links} links, groups {self.groups})"
+
+
+def _two_sides(adjacency: sp.csr_array) -> np.ndarray | None:
+    """Colour a graph with two colours, if that can be."""
+    n = adjacency.shape[0]
+    links = adjacency.tocoo()
+    row, column = links.coords
+    # the double cover: node v has a copy on each side; an odd cycle joins the two copies
+    cover = sp.coo_array((np.ones(len(row), np.int8), (row, column + n)), shape=(2 * n, 2 * n))
+    _, labels = csgraph.connected_components(cover, directed=False)
+    first, second = labels[:n], labels[n:]
+    return None if (first == second).any() else first > second
 
 
 def as_network(graph: Any) -> Network:
@@ -126,5 +158,5 @@ def as_network(graph: Any) -> Network:
     if isinstance(graph, LayerGraph):
         graph = Snapshot([graph])
     if isinstance(graph, Snapshot):
-        return Network(graph.adjacency, graph)
+        return Network.of(graph)
     return Network(as_adjacency(graph))

@@ -36,11 +36,11 @@ def as_adjacency(graph: Any) -> sp.csr_array:
     if isinstance(graph, Snapshot):
         return graph.adjacency
     if hasattr(graph, "get_edgelist") and hasattr(graph, "vcount"):  # igraph, known by its manners
-        return _symmetric(np.array(graph.get_edgelist(), np.int64).reshape(-1, 2), graph.vcount())
+        return symmetric(np.array(graph.get_edgelist(), np.int64).reshape(-1, 2), graph.vcount())
     if hasattr(graph, "nodes") and hasattr(graph, "edges"):  # networkx
         index = {node: i for i, node in enumerate(graph.nodes)}
         pairs = np.array([(index[edge[0]], index[edge[1]]) for edge in graph.edges], np.int64)
-        return _symmetric(pairs.reshape(-1, 2), len(index))
+        return symmetric(pairs.reshape(-1, 2), len(index))
     if sp.issparse(graph) or isinstance(graph, np.ndarray):
         return _from_matrix(graph)
     raise NetsparseError(
@@ -49,7 +49,8 @@ def as_adjacency(graph: Any) -> sp.csr_array:
     )
 
 
-def _symmetric(pairs: np.ndarray, n_nodes: int) -> sp.csr_array:
+def symmetric(pairs: np.ndarray, n_nodes: int) -> sp.csr_array:
+    """Make an adjacency of pairs of nodes, shape (n_pairs, 2), in any order, loops and duplicates left out."""
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     both = np.concatenate([pairs, pairs[:, ::-1]])
     adjacency = sp.coo_array((np.ones(len(both), np.int32), (both[:, 0], both[:, 1])), shape=(n_nodes, n_nodes)).tocsr()
@@ -67,4 +68,4 @@ def _from_matrix(matrix: Any) -> sp.csr_array:
     if (pattern != pattern.T).nnz:
         raise NetsparseError("an adjacency is symmetric, this is not; for a mask use LayerGraph.from_mask")
     coordinates = pattern.tocoo().coords
-    return _symmetric(np.column_stack(coordinates).astype(np.int64), matrix.shape[0])
+    return symmetric(np.column_stack(coordinates).astype(np.int64), matrix.shape[0])
