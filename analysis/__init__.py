@@ -5,6 +5,7 @@ symmetric SciPy or NumPy adjacency.
 """
 
 from netsparse.analysis.aae import aae
+from netsparse.analysis.clustering import clustering, latapy_clustering, robins_alexander_clustering
 from netsparse.analysis.communities import (
     community,
     community_group_overlap,
@@ -34,7 +35,19 @@ from netsparse.analysis.hyperbolic import (
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
 from netsparse.analysis.network import Network, as_network
-from netsparse.analysis.paths import characteristic_path_length
+from netsparse.analysis.nulls import erdos_renyi, rewired
+from netsparse.analysis.paths import (
+    betweenness,
+    characteristic_path_length,
+    closeness,
+    diameter,
+    edge_betweenness,
+    global_efficiency,
+    local_efficiency,
+    mean_betweenness,
+    mean_edge_betweenness,
+    radiality,
+)
 from netsparse.analysis.percolation import (
     anp_rate,
     credit_assigned_paths,
@@ -44,12 +57,23 @@ from netsparse.analysis.percolation import (
     n_components,
 )
 from netsparse.analysis.powerlaw import PowerLawFit, fit_power_law, power_law_gamma, power_law_p, power_law_x_min
+from netsparse.analysis.powerlaw_alternatives import (
+    LikelihoodRatio,
+    compare_power_law,
+    power_law_exponential_p,
+    power_law_exponential_ratio,
+    power_law_lognormal_p,
+    power_law_lognormal_ratio,
+)
+from netsparse.analysis.significance import significance
+from netsparse.analysis.small_world import small_world_omega, small_world_sigma
 from netsparse.analysis.undefined import Undefined
 
 __all__ = [
     "MEASURES",
     "Embedding",
     "Estimate",
+    "LikelihoodRatio",
     "Network",
     "PowerLawFit",
     "Undefined",
@@ -59,24 +83,36 @@ __all__ = [
     "angular_separability_p",
     "anp_rate",
     "as_network",
+    "betweenness",
     "characteristic_path_length",
+    "closeness",
+    "clustering",
     "coalescent_embedding",
     "community",
     "community_group_overlap",
+    "compare_power_law",
     "credit_assigned_paths",
     "degree",
     "degree_gini",
     "density",
+    "diameter",
+    "edge_betweenness",
+    "erdos_renyi",
     "fit_power_law",
     "giant_component",
+    "global_efficiency",
     "hierarchical_span",
     "hub_path_share",
     "hyperbolic_distance",
     "k_core_depth",
     "largest_community",
+    "latapy_clustering",
+    "local_efficiency",
     "log10_credit_assigned_paths",
     "max_degree",
+    "mean_betweenness",
     "mean_degree",
+    "mean_edge_betweenness",
     "measure",
     "meta_depth",
     "modularity",
@@ -84,9 +120,19 @@ __all__ = [
     "n_components",
     "n_links",
     "nominal_depth",
+    "power_law_exponential_p",
+    "power_law_exponential_ratio",
     "power_law_gamma",
+    "power_law_lognormal_p",
+    "power_law_lognormal_ratio",
     "power_law_p",
     "power_law_x_min",
+    "radiality",
     "radius",
+    "rewired",
+    "robins_alexander_clustering",
+    "significance",
+    "small_world_omega",
+    "small_world_sigma",
     "theta",
 ]

@@ -1,17 +1,17 @@
 """The power law of the degrees: exponent γ by discrete maximum likelihood, p-value by bootstrap."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy.special import zeta
 
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
+from netsparse.analysis.powerlaw_kernels import GAMMAS, TABLE, count_worse, fit_histogram, zeta_table
 from netsparse.analysis.undefined import Undefined
 
-_GAMMAS = np.round(np.arange(1.01, 10.005, 0.01), 2)
-_TABLE = 10_000
+_GUIDE = 4096
+_TAG = 0x9A11
 
 
 @dataclass(frozen=True)
@@ -63,48 +63,21 @@ def fit_power_law(values: np.ndarray) -> PowerLawFit | None:
     >>> fit.gamma, fit.x_min
     (2.5, 1)
     """
-    values = np.sort(np.asarray(values))
-    values = values[values >= 1]
-    fit = _best_fit(values)
-    if fit is not None and len(values) < 100:
+    values = np.asarray(values)
+    fit = best_fit(values[values >= 1])
+    if fit is not None and len(values[values >= 1]) < 100:
         gamma = fit.gamma * (fit.n_tail - 1) / fit.n_tail + 1.0 / fit.n_tail
         return PowerLawFit(gamma, fit.x_min, fit.distance, fit.n_tail)
     return fit
 
 
-def _best_fit(values: np.ndarray) -> PowerLawFit | None:
-    """Fit sorted positive values; no finite-size correction."""
-    different, counts = np.unique(values, return_counts=True)
+def best_fit(values: np.ndarray) -> PowerLawFit | None:
+    """Fit positive values; no finite-size correction."""
+    different, counts = np.unique(values.astype(np.int64), return_counts=True)
     if len(different) < 2:
         return None
-    tail_counts = np.cumsum(counts[::-1])[::-1]
-    tail_logs = np.cumsum((counts * np.log(different))[::-1])[::-1]
-    best: PowerLawFit | None = None
-    for i, x_min in enumerate(different[:-1]):
-        n_tail = int(tail_counts[i])
-        likelihood = -_GAMMAS * tail_logs[i] - n_tail * _log_zeta(int(x_min))
-        gamma = float(_GAMMAS[likelihood.argmax()])
-        distance = _distance(different[i:], counts[i:] / n_tail, gamma)
-        if best is None or distance < best.distance:
-            best = PowerLawFit(gamma, int(x_min), distance, n_tail)
-    return best
-
-
-@lru_cache(maxsize=4096)
-def _log_zeta(x_min: int) -> np.ndarray:
-    return np.log(zeta(_GAMMAS, x_min))
-
-
-def _distance(different: np.ndarray, shares: np.ndarray, gamma: float) -> float:
-    """Kolmogorov–Smirnov distance over all whole numbers from the smallest to the largest value.
-
-    Between two values the data's distribution stands still, so only the values and the numbers before them can be it.
-    """
-    data = np.cumsum(shares)
-    normal = zeta(gamma, different[0])
-    at = 1.0 - zeta(gamma, different + 1.0) / normal
-    before = 1.0 - zeta(gamma, different[1:].astype(float)) / normal
-    return float(max(np.abs(at - data).max(), np.abs(before - data[:-1]).max()))
+    g, i, distance, n_tail = fit_histogram(different, counts, GAMMAS, zeta_table(), np.inf, False)
+    return PowerLawFit(float(GAMMAS[g]), int(different[i]), float(distance), int(n_tail))
 
 
 def _fit_of(network: Network) -> PowerLawFit | None:
@@ -171,27 +144,27 @@ def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> fl
     """
     if _fit_of(network) is None:
         return Undefined(_REASON)
-    degrees = np.sort(network.degrees[network.degrees >= 1])
-    fit = _best_fit(degrees)  # as the synthetic ones: without the finite-size correction
+    degrees = network.degrees[network.degrees >= 1]
+    fit = best_fit(degrees)  # as the synthetic ones: without the finite-size correction
     assert fit is not None
-    rng = np.random.default_rng(seed)
-    body = degrees[degrees < fit.x_min]
-    worse = 0
-    for _ in range(n_bootstraps):
-        n_tail = rng.binomial(len(degrees), fit.n_tail / len(degrees)) if len(body) else len(degrees)
-        tail = _draw(fit, n_tail, rng)
-        drawn = rng.choice(body, len(degrees) - n_tail) if len(body) else body
-        synthetic = _best_fit(np.sort(np.concatenate([drawn, tail])))
-        worse += synthetic is not None and synthetic.distance >= fit.distance
-    return worse / n_bootstraps
+    seeds = np.random.default_rng([seed, _TAG]).integers(0, 2**64, n_bootstraps, np.uint64)
+    law = _semi_parametric(degrees, fit)
+    return count_worse(len(degrees), seeds, *law, fit.gamma, fit.distance, GAMMAS, zeta_table()) / n_bootstraps
 
 
-def _draw(fit: PowerLawFit, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw from the law: exactly up to a table's end, beyond it by the continuous law."""
-    table = np.arange(fit.x_min, fit.x_min + _TABLE)
-    above = zeta(fit.gamma, table + 1.0) / zeta(fit.gamma, fit.x_min)  # P(X > x)
-    chance = rng.random(n)
-    drawn = fit.x_min + np.searchsorted(-above, -chance, side="left").astype(float)
-    far = chance < above[-1]
-    drawn[far] = np.floor((table[-1] + 0.5) * (chance[far] / above[-1]) ** (-1.0 / (fit.gamma - 1.0)) + 0.5)
-    return np.minimum(drawn, 2.0**52).astype(np.int64)
+def _semi_parametric(values: np.ndarray, fit: PowerLawFit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the law that synthetic values follow: as the data below x_min, from there on by the fit.
+
+    Returns
+    -------
+    support, above, guide : numpy.ndarray
+        As `draw_histogram` takes them.
+    """
+    body, counts = np.unique(values[values < fit.x_min], return_counts=True)
+    tail = np.arange(fit.x_min, fit.x_min + TABLE)
+    share = fit.n_tail / len(values)
+    above_body = 1.0 - np.cumsum(counts) / len(values)
+    above_tail = share * zeta(fit.gamma, tail + 1.0) / zeta(fit.gamma, fit.x_min)
+    above = np.concatenate([above_body, above_tail])
+    guide = np.searchsorted(-above, -np.arange(1, _GUIDE + 1) / _GUIDE)
+    return np.concatenate([body, tail]), above, guide

@@ -5,7 +5,6 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
-import scipy.special
 
 import netsparse.analysis as analysis
 from netsparse import LayerGraph, NetsparseError, Snapshot
@@ -163,60 +162,6 @@ def test_the_iterative_eigenvectors_are_the_direct_ones(monkeypatch, oracle):
     monkeypatch.setattr(analysis.hyperbolic, "_DENSE", 10)
     iterative = analysis.coalescent_embedding(as_network(network.adjacency), angular_adjustment=None).theta
     assert np.allclose(pairwise(direct), pairwise(iterative), atol=1e-6)
-
-
-def test_power_law_against_zipf_and_igraph():
-    values = np.random.default_rng(0).zipf(2.5, 20_000)
-    fit = analysis.fit_power_law(values)
-    assert (fit.gamma, fit.x_min) == (2.5, 1)
-    import igraph
-
-    degrees = np.array(nx.barabasi_albert_graph(1500, 3, seed=1).degree)[:, 1]
-    mine, its = analysis.fit_power_law(degrees), igraph.power_law_fit(degrees.tolist(), p_precision=0.49)
-    assert mine.gamma == pytest.approx(its.alpha, abs=0.2)
-    assert analysis.fit_power_law([3, 3, 3]) is None
-    assert analysis.fit_power_law([0, 0]) is None
-
-
-def test_power_law_fit_equals_a_plain_search():
-    rng = np.random.default_rng(4)
-    for n in (40, 150):
-        values = rng.zipf(2.2, n)
-        values = values[values < 500]
-        best = None
-        for x_min in np.unique(values)[:-1]:
-            tail = values[values >= x_min]
-            norm = {
-                g: scipy.special.zeta(g) - sum(k**-g for k in range(1, x_min))
-                for g in np.round(np.arange(1.01, 10.005, 0.01), 2)
-            }
-            gamma = max(norm, key=lambda g: -g * np.log(tail).sum() - len(tail) * np.log(norm[g]))
-            x = np.arange(x_min, tail.max() + 1)
-            law = np.cumsum(x ** -float(gamma)) / norm[gamma]
-            data = np.searchsorted(np.sort(tail), x, side="right") / len(tail)
-            distance = np.abs(law - data).max()
-            if best is None or distance < best[0] - 1e-12:
-                best = (distance, gamma, x_min, len(tail))
-        fit = analysis.fit_power_law(values)
-        gamma = best[1] if len(values) >= 100 else best[1] * (best[3] - 1) / best[3] + 1 / best[3]
-        assert fit.gamma == pytest.approx(gamma)
-        assert fit.x_min == best[2]
-        assert fit.distance == pytest.approx(best[0], abs=1e-9)
-
-
-def test_power_law_p_tells_a_power_law_from_another():
-    rng = np.random.default_rng(0)
-
-    def network(degrees):
-        found = as_network(nx.empty_graph(len(degrees)))
-        found.degrees = np.asarray(degrees)
-        return found
-
-    assert analysis.power_law_p(network(rng.zipf(2.5, 800)), n_bootstraps=40) > 0.1
-    assert analysis.power_law_p(network(rng.poisson(30, 800)), n_bootstraps=40) < 0.6
-    draws = analysis.powerlaw._draw(analysis.PowerLawFit(2.5, 1, 0.0, 1), 50_000, np.random.default_rng(1))
-    assert draws.min() == 1
-    assert np.mean(draws == 1) == pytest.approx(1 / scipy.special.zeta(2.5), abs=0.01)
 
 
 def test_degrees_by_hand():
