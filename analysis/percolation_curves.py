@@ -1,0 +1,317 @@
+"""Percolation curves: what is left of the giant component as nodes or links are taken away."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from netsparse.analysis.estimate import Estimate
+from netsparse.analysis.measure import measure
+from netsparse.analysis.network import Network, as_network
+from netsparse.analysis.percolation_kernels import percolate_links, percolate_nodes
+from netsparse.analysis.undefined import Undefined
+from netsparse.errors import NetsparseError
+
+ORDERS = {"nodes": ("random", "degree"), "links": ("random", "degree", "weight")}
+_POINTS = 1000
+_TAG = 0x9E2C
+
+
+@dataclass(frozen=True)
+class PercolationCurve:
+    """How the giant component shrinks, over several random orders.
+
+    Attributes
+    ----------
+    removed : numpy.ndarray, shape (n_points,)
+        Share of the nodes or links that is removed, from 0 to 1: every step, or 1,000 steps if there are more.
+    giant, giant_sd : numpy.ndarray, shape (n_points,)
+        Share of all nodes that the largest component then holds: mean and standard deviation over the repeats.
+    areas : numpy.ndarray, shape (n_repeats,)
+        Mean of the giant component's share over all removals 1 … n, one a repeat.
+    thresholds : numpy.ndarray, shape (n_repeats,)
+        Share removed at which the second largest component is largest (the smallest such share), one a repeat; 1 if
+        there never is a second component.
+    """
+
+    removed: np.ndarray
+    giant: np.ndarray
+    giant_sd: np.ndarray
+    areas: np.ndarray
+    thresholds: np.ndarray
+
+    @property
+    def area(self) -> Estimate:
+        """Mean area over the repeats, with its standard error."""
+        return _mean(self.areas)
+
+    @property
+    def threshold(self) -> Estimate:
+        """Mean threshold over the repeats, with its standard error."""
+        return _mean(self.thresholds)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The curve as a table: removed, giant, giant_sd."""
+        return pd.DataFrame({"removed": self.removed, "giant": self.giant, "giant_sd": self.giant_sd})
+
+
+def _mean(values: np.ndarray) -> Estimate:
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0)
+
+
+def percolation_curve(
+    graph: Any, remove: str = "nodes", order: str = "random", n_repeats: int = 10, seed: int = 0
+) -> PercolationCurve | Undefined:
+    """Remove nodes or links one after the other and follow the giant component.
+
+    The components are joined in the reverse order by union-find, so that a whole curve costs about as much as looking
+    at each link once. The area is the robustness R = 1/n Σ_{q = 1 … n} S(q) of Schneider et al., S(q) the share of all
+    nodes in the largest component after q of n removals; the threshold is where the second largest component is
+    largest, the usual estimate on a finite graph.
+
+    Parameters
+    ----------
+    graph : any graph
+    remove : {"nodes", "links"}
+    order : {"random", "degree", "weight"}
+        ``"degree"`` takes nodes of the highest degree in the whole graph first, links of the highest product of the two
+        degrees; ``"weight"`` (links of layers) those of the smallest absolute weight. What is tied goes at random.
+    n_repeats : int
+        Random orders to average over; one is enough, and taken, where nothing is tied.
+    seed : int
+
+    Returns
+    -------
+    PercolationCurve or Undefined
+        Undefined without nodes, or without links or weights where these are needed.
+
+    Raises
+    ------
+    NetsparseError
+        If ``remove`` or ``order`` is unknown, or ``n_repeats`` below 1.
+
+    References
+    ----------
+    Albert, Jeong, Barabási (2000), Error and attack tolerance of complex networks; Newman, Ziff (2001), Fast Monte
+    Carlo algorithm for site or bond percolation; Schneider et al. (2011), Mitigation of malicious attacks on networks.
+
+    Examples
+    --------
+    A star falls apart with its hub:
+
+    >>> import networkx as nx
+    >>> percolation_curve(nx.star_graph(3), "nodes", "degree").giant
+    array([1.  , 0.25, 0.25, 0.25, 0.  ])
+    """
+    if remove not in ORDERS:
+        raise NetsparseError(f"remove must be 'nodes' or 'links', not {remove!r}")
+    if order not in ORDERS[remove]:
+        raise NetsparseError(f"order {order!r} is no order of {remove}; choose of: {', '.join(ORDERS[remove])}")
+    if n_repeats < 1:
+        raise NetsparseError(f"n_repeats must be at least 1, it is {n_repeats}")
+    network = as_network(graph)
+    key = ("percolation", remove, order, n_repeats, seed)
+    compute = _remove_nodes if remove == "nodes" else _remove_links
+    return network.once(key, lambda: compute(network, order, n_repeats, seed))
+
+
+def _remove_nodes(network: Network, order: str, n_repeats: int, seed: int) -> PercolationCurve | Undefined:
+    n = network.n_nodes
+    if n == 0:
+        return Undefined("no nodes")
+    turn, ends = _turns(None if order == "random" else -network.degrees, n)
+    seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(n)
+    adjacency = network.adjacency
+    return _curve(at, n, n, *percolate_nodes(adjacency.indptr, adjacency.indices, turn, ends, seeds, at))
+
+
+def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> PercolationCurve | Undefined:
+    tails, heads = network.once("link ends", lambda: _links(network))
+    m = len(tails)
+    if m == 0:
+        return Undefined("no links")
+    by: np.ndarray | None = None
+    if order == "degree":
+        by = -network.degrees[tails] * network.degrees[heads]
+    elif order == "weight":
+        weights = [layer.weights for layer in network.layers]
+        if not weights or any(w is None for w in weights):
+            return Undefined("the links have no weights")
+        by = np.abs(np.concatenate([w for w in weights if w is not None]))
+    turn, ends = _turns(by, m)
+    seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(m)
+    n_merges = network.n_nodes - network.components[0]
+    found = percolate_links(network.n_nodes, n_merges, tails, heads, turn, ends, seeds, at)
+    return _curve(at, m, network.n_nodes, *found)
+
+
+def _links(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Give both ends of every link: those of the layers in their order, so that weights fit."""
+    if network.snapshot is None:
+        upper = sp.triu(network.adjacency, k=1).tocoo()
+        return upper.row.astype(np.int32), upper.col.astype(np.int32)
+    offsets = network.snapshot.offsets
+    tails = [(layer.link_rows + offsets[layer.source]).astype(np.int32) for layer in network.layers]
+    heads = [layer.biadjacency.indices.astype(np.int32) + np.int32(offsets[layer.target]) for layer in network.layers]
+    return np.concatenate(tails), np.concatenate(heads)
+
+
+def _turns(by: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the order of removal, smallest first, and the ends of the runs that are tied."""
+    if by is None:
+        return np.arange(n, dtype=np.int32), np.array([n])
+    turn = np.argsort(by, kind="stable").astype(np.int32)
+    ends = np.append(np.flatnonzero(np.diff(by[turn])) + 1, n)
+    return turn, ends
+
+
+def _seeds(turn: np.ndarray, ends: np.ndarray, n_repeats: int, seed: int) -> np.ndarray:
+    n_repeats = n_repeats if len(ends) < len(turn) else 1  # without ties every repeat is the same
+    return np.random.default_rng([seed, _TAG]).integers(0, 2**64, n_repeats, np.uint64)
+
+
+def _steps(n: int) -> np.ndarray:
+    """Give the numbers of removals to report."""
+    return np.arange(n + 1) if n <= _POINTS else np.round(np.linspace(0, n, _POINTS + 1)).astype(np.int64)
+
+
+def _curve(
+    at: np.ndarray, n: int, n_nodes: int, giant: np.ndarray, total: np.ndarray, peak: np.ndarray
+) -> PercolationCurve:
+    share = giant / n_nodes
+    deviation = share.std(axis=0, ddof=1) if len(share) > 1 else np.zeros(len(at))
+    thresholds = np.where(peak < 0, 1.0, peak / n)
+    return PercolationCurve(at / n, giant.mean(axis=0) / n_nodes, deviation, total / (n * n_nodes), thresholds)
+
+
+def _value(network: Network, seed: int, remove: str, order: str, what: str) -> float:
+    curve = percolation_curve(network, remove, order, seed=seed)
+    if isinstance(curve, Undefined):
+        return curve
+    value: Estimate = getattr(curve, what)
+    return value if len(curve.areas) > 1 else float(value)
+
+
+@measure("standard")
+def random_node_percolation_area(network: Network, seed: int = 0) -> float:
+    """Give the area under the percolation curve as nodes are removed at random: 1/2 at most, near 0 if fragile.
+
+    The mean over ten orders, with its standard error (see `percolation_curve`). Undefined without nodes.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> random_node_percolation_area(nx.complete_graph(5))
+    0.4
+    """
+    return _value(network, seed, "nodes", "random", "area")
+
+
+@measure("standard")
+def random_node_percolation_threshold(network: Network, seed: int = 0) -> float:
+    """Give the share of nodes, removed at random, at which the graph falls apart: where the second component peaks.
+
+    The mean over ten orders, with its standard error (see `percolation_curve`). Undefined without nodes.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> random_node_percolation_threshold(nx.complete_graph(5))
+    1.0
+    """
+    return _value(network, seed, "nodes", "random", "threshold")
+
+
+@measure("standard")
+def degree_node_percolation_area(network: Network, seed: int = 0) -> float:
+    """Give the area under the percolation curve as nodes are removed by degree, the highest first: an attack on hubs.
+
+    Degrees are those of the whole graph; ties go at random, in ten orders (see `percolation_curve`). Undefined without
+    nodes.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> degree_node_percolation_area(nx.star_graph(3))
+    0.1875
+    """
+    return _value(network, seed, "nodes", "degree", "area")
+
+
+@measure("standard")
+def degree_node_percolation_threshold(network: Network, seed: int = 0) -> float:
+    """Give the share of nodes, removed by degree, at which the second largest component peaks.
+
+    Degrees are those of the whole graph; ties go at random, in ten orders (see `percolation_curve`). Undefined without
+    nodes.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> degree_node_percolation_threshold(nx.star_graph(3))
+    0.25
+    """
+    return _value(network, seed, "nodes", "degree", "threshold")
+
+
+@measure("standard")
+def random_link_percolation_area(network: Network, seed: int = 0) -> float:
+    """Give the area under the percolation curve as links are removed at random.
+
+    The mean over ten orders, with its standard error (see `percolation_curve`). Undefined without links.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> random_link_percolation_area(nx.star_graph(3))
+    0.5
+    """
+    return _value(network, seed, "links", "random", "area")
+
+
+@measure("standard")
+def random_link_percolation_threshold(network: Network, seed: int = 0) -> float:
+    """Give the share of links, removed at random, at which the second largest component peaks.
+
+    The mean over ten orders, with its standard error (see `percolation_curve`). Undefined without links.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> random_link_percolation_threshold(nx.path_graph(2))
+    1.0
+    """
+    return _value(network, seed, "links", "random", "threshold")
+
+
+@measure("standard")
+def weight_link_percolation_area(network: Network, seed: int = 0) -> float:
+    """Give the area under the percolation curve as links are removed by weight, the smallest absolute one first.
+
+    That is how magnitude removal takes them (see `percolation_curve`). Undefined without links or their weights.
+
+    Examples
+    --------
+    >>> import netsparse as ns
+    >>> weight_link_percolation_area(ns.LayerGraph.from_weight([[0.1, 0.2], [0.3, 0.4]]))
+    0.625
+    """
+    return _value(network, seed, "links", "weight", "area")
+
+
+@measure("standard")
+def weight_link_percolation_threshold(network: Network, seed: int = 0) -> float:
+    """Give the share of links, removed by weight from the smallest on, at which the second largest component peaks.
+
+    That is how magnitude removal takes them (see `percolation_curve`). Undefined without links or their weights.
+
+    Examples
+    --------
+    >>> import netsparse as ns
+    >>> weight_link_percolation_threshold(ns.LayerGraph.from_weight([[0.1, 0.2], [0.3, 0.4]]))
+    0.5
+    """
+    return _value(network, seed, "links", "weight", "threshold")
