@@ -5,6 +5,7 @@ symmetric SciPy or NumPy adjacency.
 """
 
 from netsparse.analysis.aae import aae
+from netsparse.analysis.coalescent import Embedding, coalescent_embedding, hyperbolic_radii, radius, theta
 from netsparse.analysis.clustering import clustering, latapy_clustering, robins_alexander_clustering
 from netsparse.analysis.communities import (
     community,
@@ -15,6 +16,8 @@ from netsparse.analysis.communities import (
 )
 from netsparse.analysis.degrees import (
     degree,
+    degree_assortativity,
+    degree_entropy,
     degree_gini,
     density,
     max_degree,
@@ -22,16 +25,7 @@ from netsparse.analysis.degrees import (
     n_links,
 )
 from netsparse.analysis.estimate import Estimate
-from netsparse.analysis.hyperbolic import (
-    Embedding,
-    angular_separability,
-    angular_separability_index,
-    angular_separability_p,
-    coalescent_embedding,
-    hyperbolic_distance,
-    radius,
-    theta,
-)
+from netsparse.analysis.hyperbolic import c_score, hd_correlation, hyperbolic_distance, poincare_radius
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
 from netsparse.analysis.network import Network, as_network
@@ -79,6 +73,11 @@ from netsparse.analysis.powerlaw_alternatives import (
 )
 from netsparse.analysis.significance import significance
 from netsparse.analysis.small_world import small_world_omega, small_world_sigma
+from netsparse.analysis.separability import (
+    angular_separability,
+    angular_separability_index,
+    angular_separability_p,
+)
 from netsparse.analysis.undefined import Undefined
 
 __all__ = [
@@ -97,6 +96,7 @@ __all__ = [
     "anp_rate",
     "as_network",
     "betweenness",
+    "c_score",
     "characteristic_path_length",
     "closeness",
     "clustering",
@@ -106,6 +106,8 @@ __all__ = [
     "compare_power_law",
     "credit_assigned_paths",
     "degree",
+    "degree_assortativity",
+    "degree_entropy",
     "degree_gini",
     "degree_node_percolation_area",
     "degree_node_percolation_threshold",
@@ -116,9 +118,11 @@ __all__ = [
     "fit_power_law",
     "giant_component",
     "global_efficiency",
+    "hd_correlation",
     "hierarchical_span",
     "hub_path_share",
     "hyperbolic_distance",
+    "hyperbolic_radii",
     "k_core_depth",
     "largest_community",
     "latapy_clustering",
@@ -138,6 +142,7 @@ __all__ = [
     "percolation_curve",
     "power_law_exponential_p",
     "power_law_exponential_ratio",
+    "poincare_radius",
     "power_law_gamma",
     "power_law_lognormal_p",
     "power_law_lognormal_ratio",

@@ -96,6 +96,64 @@ def degree_gini(network: Network) -> float:
     return _gini(network.degrees)
 
 
+@measure("fast")
+def degree_entropy(network: Network) -> float:
+    """Give the Shannon entropy of the degree distribution in bits: 0 if all degrees are equal.
+
+    H = −Σ_k P(k) log₂ P(k), P(k) the share of nodes of degree k, those without links included. Undefined without nodes.
+
+    References
+    ----------
+    Solé, Valverde (2004), Information theory of complex networks: on evolution and architectural constraints.
+
+    Examples
+    --------
+    >>> import netsparse as ns
+    >>> degree_entropy(ns.LayerGraph.from_mask([[1, 0], [1, 1]]))
+    1.0
+    """
+    return _entropy(network.degrees)
+
+
+@measure("standard")
+def degree_assortativity(network: Network) -> float:
+    """Give the Pearson correlation of the degrees at the two ends of a link, every link in both directions.
+
+    Undefined without links, or where the nodes that have links all have the same degree.
+
+    References
+    ----------
+    Newman (2002), Assortative mixing in networks.
+
+    Examples
+    --------
+    A hub with its leaves:
+
+    >>> import networkx as nx
+    >>> degree_assortativity(nx.star_graph(3))
+    -1.0
+    """
+    degrees = network.degrees
+    ends = int(degrees.sum())
+    if ends == 0:
+        return Undefined("no links")
+    # whole numbers, exact whatever their size: Σ over link ends of d, d² and of the product of both ends' degrees
+    k, counts = np.unique(degrees, return_counts=True)
+    first, square = (sum(int(n) * int(d) ** power for d, n in zip(k, counts, strict=True)) for power in (2, 3))
+    product = int(degrees @ (network.adjacency @ degrees))
+    spread = ends * square - first * first
+    if spread == 0:
+        return Undefined("all nodes with links have the same degree")
+    return (ends * product - first * first) / spread
+
+
+def _entropy(degrees: np.ndarray) -> float:
+    if not len(degrees):
+        return Undefined("no nodes")
+    shares = np.unique(degrees, return_counts=True)[1] / len(degrees)
+    return float(abs(shares @ np.log2(shares)))
+
+
 def _mean(degrees: np.ndarray) -> float:
     return float(degrees.mean()) if len(degrees) else Undefined("no nodes")
 
@@ -120,5 +178,10 @@ def _register_by_group(name: str, statistic: Callable[[np.ndarray], float]) -> N
         return {group: statistic(degrees) for group, degrees in network.by_group(network.degrees).items()}
 
 
-for _name, _statistic in (("mean_degree", _mean), ("max_degree", _max), ("degree_gini", _gini)):
+for _name, _statistic in (
+    ("mean_degree", _mean),
+    ("max_degree", _max),
+    ("degree_gini", _gini),
+    ("degree_entropy", _entropy),
+):
     _register_by_group(_name, _statistic)
