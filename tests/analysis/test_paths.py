@@ -8,6 +8,7 @@ import pytest
 
 import netsparse.analysis as analysis
 from netsparse.analysis import Estimate, as_network, hops, paths
+from netsparse.analysis.betweenness import node_betweenness
 from netsparse.analysis.measure import MEASURES
 
 GRAPHS = {
@@ -72,6 +73,15 @@ def test_betweenness_equals_networkx(name):
     assert found == pytest.approx({tuple(sorted(link)): value for link, value in of_links.items()})
     if of_links:
         assert analysis.mean_edge_betweenness(graph) == pytest.approx(np.mean(list(of_links.values())))
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=list(GRAPHS))
+def test_both_kernels_of_betweenness_equal_igraph(graph):
+    network = as_network(graph)
+    expected = np.array(network.igraph.betweenness(), float)
+    for diameter in (0, 10**6):  # by levels, one by one
+        arrays = network.adjacency.indptr, network.adjacency.indices, np.flatnonzero(network.degrees)
+        assert node_betweenness(*arrays, diameter) / 2 == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +171,7 @@ def test_path_measures_do_not_depend_on_the_number_of_threads(chain):
     try:
         for n_threads in (1, before):
             numba.set_num_threads(n_threads)
-            found.append(by_node("closeness", graph).tobytes())
+            found.append(by_node("closeness", graph).tobytes() + analysis.betweenness(graph).tobytes())
     finally:
         numba.set_num_threads(before)
     assert found[0] == found[1]
