@@ -153,7 +153,7 @@ def radiality(network: Network, seed: int = 0) -> float:
 def betweenness(network: Network, seed: int = 0) -> np.ndarray:
     """Give the betweenness of each node: over all pairs of others, the share of their shortest paths that it is on.
 
-    Unordered pairs, not normalised. Above 20,000 nodes the paths are those from 64 random nodes that have a link, scaled up.
+    Unordered pairs, not normalised. Above 20,000 nodes: from the paths of 64 random nodes that have a link, scaled up.
 
     References
     ----------
