@@ -5,8 +5,8 @@ symmetric SciPy or NumPy adjacency.
 """
 
 from netsparse.analysis.aae import aae
-from netsparse.analysis.coalescent import Embedding, coalescent_embedding, hyperbolic_radii, radius, theta
 from netsparse.analysis.clustering import clustering, latapy_clustering, robins_alexander_clustering
+from netsparse.analysis.coalescent import Embedding, coalescent_embedding, hyperbolic_radii, radius, theta
 from netsparse.analysis.communities import (
     community,
     community_group_overlap,
@@ -26,6 +26,7 @@ from netsparse.analysis.degrees import (
 )
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.hyperbolic import c_score, hd_correlation, hyperbolic_distance, poincare_radius
+from netsparse.analysis.lcp import lcp_correlation
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
 from netsparse.analysis.network import Network, as_network
@@ -71,13 +72,13 @@ from netsparse.analysis.powerlaw_alternatives import (
     power_law_lognormal_p,
     power_law_lognormal_ratio,
 )
-from netsparse.analysis.significance import significance
-from netsparse.analysis.small_world import small_world_omega, small_world_sigma
 from netsparse.analysis.separability import (
     angular_separability,
     angular_separability_index,
     angular_separability_p,
 )
+from netsparse.analysis.significance import significance
+from netsparse.analysis.small_world import small_world_omega, small_world_sigma
 from netsparse.analysis.undefined import Undefined
 
 __all__ = [
@@ -126,6 +127,7 @@ __all__ = [
     "k_core_depth",
     "largest_community",
     "latapy_clustering",
+    "lcp_correlation",
     "local_efficiency",
     "log10_credit_assigned_paths",
     "max_degree",
@@ -140,9 +142,9 @@ __all__ = [
     "n_links",
     "nominal_depth",
     "percolation_curve",
+    "poincare_radius",
     "power_law_exponential_p",
     "power_law_exponential_ratio",
-    "poincare_radius",
     "power_law_gamma",
     "power_law_lognormal_p",
     "power_law_lognormal_ratio",

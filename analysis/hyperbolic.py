@@ -1,82 +1,85 @@
-"""Hyperbolic geometry: coalescent embedding, distances, angular separability of communities."""
+"""Distances in the hyperbolic disk and ball; how well two sets of coordinates agree."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
-import scipy.linalg
-import scipy.sparse as sp
-import scipy.sparse.csgraph as csgraph
-import scipy.sparse.linalg
-from threadpoolctl import threadpool_limits
+from numba import prange
 
-from netsparse.analysis.communities import find_communities
-from netsparse.analysis.measure import measure
-from netsparse.analysis.network import Network, as_network
-from netsparse.analysis.powerlaw import fit_power_law
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 
-# Up to this size LAPACK's full solution is as quick as ARPACK and takes no start vector.
-_DENSE = 300
+Coordinate = np.ndarray | float
+
+# Angles of evenly spread nodes that are equal, or opposite, up to rounding.
+_SAME_ANGLE = 1e-9
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """Coordinates of the nodes in the hyperbolic disk.
+def hyperbolic_distance(
+    r1: Coordinate,
+    theta1: Coordinate,
+    r2: Coordinate,
+    theta2: Coordinate,
+    elevation1: Coordinate = 0.0,
+    elevation2: Coordinate = 0.0,
+) -> np.ndarray:
+    """Distance of two points of the hyperbolic disk: acosh(cosh r₁ cosh r₂ − sinh r₁ sinh r₂ cos Δθ).
 
-    Attributes
-    ----------
-    theta, radius : numpy.ndarray, shape (n_nodes,)
-        Angle in [0, 2π) and hyperbolic radius; NaN outside the giant component, which alone is embedded.
-    share : float
-        Share of all nodes that are embedded.
-    reason : str
-        Why there are no angles or no radii, empty if there are.
-    """
-
-    theta: np.ndarray
-    radius: np.ndarray
-    share: float
-    reason: str = ""
-
-
-def coalescent_embedding(
-    graph: Any,
-    pre_weighting: str = "RA1",
-    reduction: str = "ncISO",
-    angular_adjustment: str | None = "EA",
-    dims: int = 2,
-) -> Embedding:
-    r"""Embed the giant component of a graph in the hyperbolic disk.
-
-    1. Weigh each link (CN common neighbours, d degrees, e = d − CN − 1): RA1 (d_i+d_j+d_i d_j)/(1+CN), RA2
-       (1+e_i+e_j+e_i e_j)/(1+CN).
-    2. D: lengths of the weighted shortest paths. ISO: the two eigenvectors of −½ J D∘² J of largest absolute
-       eigenvalue, times √|λ|; ncISO: of D itself, neither squared nor centred, the second and third.
-    3. Angles: θ = atan2; with EA, sorted and spread evenly (k·2π/n).
-    4. Radii: γ from the degrees, β = 1/(γ−1); the i-th node by falling degree gets
-       max(0, 2β ln i + 2(1−β) ln n).
+    Δθ = π − |π − |θ₁ − θ₂||; the distance at Δθ = 0 is |r₁ − r₂|. In the ball Δθ is the angle between the two
+    directions, of which θ is the azimuth.
 
     Parameters
     ----------
-    graph : any graph (see `netsparse.analysis`)
-    pre_weighting : {"RA1", "RA2"}
-    reduction : {"ncISO", "ISO"}
-    angular_adjustment : {"EA", None}
-    dims : {2}
+    r1, theta1, r2, theta2 : float or numpy.ndarray
+        Radii and angles (radians); arrays broadcast.
+    elevation1, elevation2 : float or numpy.ndarray
+        In the ball: the angles above the plane of the azimuth.
+
+    Examples
+    --------
+    >>> float(hyperbolic_distance(1.0, 0.0, 2.0, np.pi))
+    3.0
+    """
+    r1, r2, t1, t2, e1, e2 = (np.asarray(x, float) for x in (r1, r2, theta1, theta2, elevation1, elevation2))
+    delta = np.pi - np.abs(np.pi - np.abs(t1 - t2))
+    # sin²(Δ/2) of the angle Δ between two directions; 1 − cos Δ is twice it, without the loss of digits near 0
+    half = np.sin((e1 - e2) / 2.0) ** 2 + np.cos(e1) * np.cos(e2) * np.sin(delta / 2.0) ** 2
+    argument = np.cosh(r1 - r2) + 2.0 * np.sinh(r1) * np.sinh(r2) * half
+    return np.where(half == 0.0, np.abs(r1 - r2), np.arccosh(np.maximum(argument, 1.0)))
+
+
+def poincare_radius(radius: Coordinate) -> np.ndarray:
+    """Radius at which to draw a point of hyperbolic radius r in the Poincaré disk: tanh(r/2), below 1.
+
+    Examples
+    --------
+    >>> float(poincare_radius(0.0))
+    0.0
+    """
+    return np.tanh(np.asarray(radius, float) / 2.0)
+
+
+def hd_correlation(first: Any, second: Any) -> float:
+    """Compare two sets of hyperbolic coordinates by all pairwise distances: their Pearson correlation (HD-correlation).
+
+    O(n²) time, O(n) memory.
+
+    Parameters
+    ----------
+    first, second : Embedding, or pair (theta, radius) of numpy.ndarray, shape (n,)
+        Coordinates of the same nodes; nodes without a place in one of them (NaN) are left out. Those of the disk.
 
     Returns
     -------
-    Embedding
+    float
+        −1 … 1. Undefined for fewer than three nodes, or if all distances are equal.
 
     Raises
     ------
     NetsparseError
-        If a name is unknown, or the graph is none.
+        If the two do not describe equally many nodes.
 
     References
     ----------
@@ -85,268 +88,149 @@ def coalescent_embedding(
 
     Examples
     --------
-    >>> import networkx as nx
-    >>> embedding = coalescent_embedding(nx.karate_club_graph())
-    >>> embedding.theta.shape, embedding.share
-    ((34,), 1.0)
+    A rotation changes no distance:
+
+    >>> theta, radius = np.array([0.0, 1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    >>> round(hd_correlation((theta, radius), (theta + 0.5, radius)), 12)
+    1.0
     """
-    for what, name, known in (
-        ("pre_weighting", pre_weighting, tuple(_WEIGHTS)),
-        ("reduction", reduction, tuple(_REDUCTIONS)),
-        ("angular_adjustment", angular_adjustment, ("EA", None)),
-        ("dims", dims, (2,)),
-    ):
-        if name not in known:
-            raise NetsparseError(f"{what} must be one of {', '.join(map(repr, known))}, not {name!r}")
-    network = as_network(graph)
-    key = ("embedding", pre_weighting, reduction, angular_adjustment)
-    return network.once(key, lambda: _embed(network, pre_weighting, reduction, angular_adjustment))
+    coordinates = np.stack([*_disk(first), *_disk(second)]) if _alike(first, second) else np.empty((4, 0))
+    coordinates = np.ascontiguousarray(coordinates[:, np.isfinite(coordinates).all(axis=0)])
+    if coordinates.shape[1] < 3:
+        return Undefined("fewer than three nodes with coordinates")
+    rows = _moments(coordinates)
+    n_pairs = coordinates.shape[1] * (coordinates.shape[1] - 1) / 2
+    x, y, xx, yy, xy = rows.sum(axis=0) / n_pairs
+    spread = np.sqrt(max(xx - x * x, 0.0) * max(yy - y * y, 0.0))
+    if spread <= 1e-12 * (xx * yy) ** 0.5:
+        return Undefined("all distances are equal")
+    return float((xy - x * y) / spread)
 
 
-def _embed(network: Network, pre_weighting: str, reduction: str, angular_adjustment: str | None) -> Embedding:
-    n_nodes, giant = network.n_nodes, network.giant
-    theta, radius = np.full(n_nodes, np.nan), np.full(n_nodes, np.nan)
-    share = len(giant) / n_nodes if n_nodes else float("nan")
-    if len(giant) < 4:
-        return Embedding(theta, radius, share, f"the giant component has {len(giant)} nodes, too few to embed")
-    adjacency = sp.csr_array(network.adjacency[giant][:, giant])
-    lengths = csgraph.dijkstra(_WEIGHTS[pre_weighting](adjacency), directed=False)
-    coordinates = _REDUCTIONS[reduction](lengths)
-    angles = np.mod(np.arctan2(coordinates[:, 1], coordinates[:, 0]), 2 * np.pi)
-    if angular_adjustment == "EA":
-        order = np.argsort(angles, kind="stable")
-        angles[order] = np.arange(len(giant)) * (2 * np.pi / len(giant))
-    theta[giant] = angles
-    radii = _radii(np.diff(adjacency.indptr))
-    if radii is None:
-        return Embedding(theta, radius, share, "all degrees are equal, so there is no γ and no radius")
-    radius[giant] = radii
-    return Embedding(theta, radius, share)
+def c_score(theta: np.ndarray, known: np.ndarray) -> float:
+    """Compare angles with known ones: the share of pairs in the same circular order (C-score).
 
-
-def _radii(degrees: np.ndarray) -> np.ndarray | None:
-    fit = fit_power_law(degrees)
-    if fit is None:
-        return None
-    beta, n = 1.0 / (fit.gamma - 1.0), len(degrees)
-    radii = np.empty(n)
-    ranks = np.arange(1, n + 1)
-    radii[np.argsort(-degrees, kind="stable")] = 2 * beta * np.log(ranks) + 2 * (1 - beta) * np.log(n)
-    return np.maximum(radii, 0.0)
-
-
-def _common_neighbours(adjacency: sp.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray, sp.coo_array]:
-    """Degrees of both ends and common neighbours of every link, and the links."""
-    links = adjacency.tocoo()
-    row, column = links.coords
-    # one more on every link keeps links without common neighbours in the pattern of the product
-    shared = (adjacency @ adjacency).multiply(adjacency) + adjacency
-    common = sp.csr_array(shared)[row, column].astype(float) - 1.0
-    degrees = np.diff(adjacency.indptr).astype(float)
-    return degrees[row], degrees[column], np.asarray(common).ravel(), links
-
-
-def _ra1(adjacency: sp.csr_array) -> sp.csr_array:
-    d_i, d_j, common, links = _common_neighbours(adjacency)
-    return sp.csr_array(((d_i + d_j + d_i * d_j) / (1.0 + common), links.coords), shape=links.shape)
-
-
-def _ra2(adjacency: sp.csr_array) -> sp.csr_array:
-    d_i, d_j, common, links = _common_neighbours(adjacency)
-    e_i, e_j = d_i - common - 1.0, d_j - common - 1.0
-    return sp.csr_array(((1.0 + e_i + e_j + e_i * e_j) / (1.0 + common), links.coords), shape=links.shape)
-
-
-def _iso(lengths: np.ndarray) -> np.ndarray:
-    kernel = -0.5 * lengths**2
-    kernel -= kernel.mean(axis=0)
-    kernel -= kernel.mean(axis=1, keepdims=True)
-    return _leading(kernel, 2)
-
-
-def _nciso(lengths: np.ndarray) -> np.ndarray:
-    return _leading(lengths, 3)[:, 1:]
-
-
-def _leading(kernel: np.ndarray, k: int) -> np.ndarray:
-    """Return √|λ| v for the k eigenvalues of largest absolute value of a symmetric matrix.
-
-    Of largest absolute, not algebraic, value: on hub-heavy masks the leading eigenvalue is negative.
-    """
-    with threadpool_limits(1, user_api="blas"):  # several threads would sum in another order
-        if len(kernel) <= _DENSE:
-            values, vectors = scipy.linalg.eigh(kernel)
-        else:
-            start = np.random.default_rng(0).standard_normal(len(kernel))
-            values, vectors = scipy.sparse.linalg.eigsh(kernel, k=k, which="LM", v0=start)
-    order = np.argsort(-np.abs(values), kind="stable")[:k]
-    coordinates: np.ndarray = np.sqrt(np.abs(values[order])) * vectors[:, order]
-    return coordinates
-
-
-_WEIGHTS: dict[str, Callable[[sp.csr_array], sp.csr_array]] = {"RA1": _ra1, "RA2": _ra2}
-_REDUCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"ncISO": _nciso, "ISO": _iso}
-
-
-@measure("standard", of="node", missing="outside the giant component, or no embedding")
-def theta(network: Network) -> np.ndarray:
-    """Give the angle of each node in the coalescent embedding RA1–ncISO–EA, 0 … 2π; NaN outside the giant component.
-
-    Examples
-    --------
-    >>> import networkx as nx
-    >>> theta(nx.path_graph(4)).shape
-    (4,)
-    """
-    return coalescent_embedding(network).theta
-
-
-@measure("standard", of="node", missing="outside the giant component, or no embedding")
-def radius(network: Network) -> np.ndarray:
-    """Give the hyperbolic radius of each node in the coalescent embedding; NaN outside the giant component.
-
-    Examples
-    --------
-    >>> import networkx as nx
-    >>> int(radius(nx.star_graph(9)).argmin())  # the hub is nearest the centre
-    0
-    """
-    return coalescent_embedding(network).radius
-
-
-def hyperbolic_distance(
-    r1: np.ndarray | float, theta1: np.ndarray | float, r2: np.ndarray | float, theta2: np.ndarray | float
-) -> np.ndarray:
-    """Distance of two points of the hyperbolic disk: acosh(cosh r₁ cosh r₂ − sinh r₁ sinh r₂ cos Δθ).
-
-    Δθ = π − |π − |θ₁ − θ₂||; the distance at Δθ = 0 is |r₁ − r₂|.
+    A pair is in the same order if the shorter way from one node to the other turns the same way in both; of the two
+    orientations of the circle the better counts. Two nodes that face each other, or stand at one angle, have no shorter
+    way: they are in the same order if they do so in both. O(n²) time, O(n) memory.
 
     Parameters
     ----------
-    r1, theta1, r2, theta2 : float or numpy.ndarray
-        Radii and angles (radians); arrays broadcast.
-
-    Examples
-    --------
-    >>> float(hyperbolic_distance(1.0, 0.0, 2.0, np.pi))
-    3.0
-    """
-    r1, r2 = np.asarray(r1, float), np.asarray(r2, float)
-    delta = np.pi - np.abs(np.pi - np.abs(np.asarray(theta1, float) - np.asarray(theta2, float)))
-    # cosh(r₁ − r₂) + sinh r₁ sinh r₂ (1 − cos Δθ) is the same sum without the loss of digits near Δθ = 0
-    argument = np.cosh(r1 - r2) + np.sinh(r1) * np.sinh(r2) * 2.0 * np.sin(delta / 2.0) ** 2
-    return np.where(delta == 0.0, np.abs(r1 - r2), np.arccosh(np.maximum(argument, 1.0)))
-
-
-def angular_separability_index(
-    theta: np.ndarray, labels: np.ndarray, worst: str = "theoretical", n_permutations: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Tell how well communities stand apart on the circle (ASI), and how likely chance does it as well.
-
-    The nodes are ranked by angle. For each community the foreign nodes in the gaps between its members are counted, the
-    largest gap left out: its mistakes. ASI = max(0, 1 − Σ mistakes / Σ worst), worst being
-    ⌈(N − N_k)(N_k − 1)/N_k⌉ (theoretical) or the most mistakes among random permutations of the labels.
-
-    Parameters
-    ----------
-    theta : numpy.ndarray, shape (n,)
-        Angles, finite.
-    labels : numpy.ndarray, shape (n,)
-        Communities.
-    worst : {"theoretical", "random"}
-    n_permutations : int
-        For the p-value and for ``"random"``; 0 gives the p-value NaN.
-    seed : int
+    theta, known : numpy.ndarray, shape (n,)
+        Angles; nodes without one (NaN) are left out.
 
     Returns
     -------
-    index : float
-        1: every community has an arc of its own. Undefined with fewer than two communities.
-    p : float
-        (permutations that separate as well + 1) / (n_permutations + 1).
+    float
+        About 0.5 by chance, 1 for equal orders. Undefined for fewer than two nodes.
 
     Raises
     ------
     NetsparseError
-        If angles and labels do not fit, or ``worst`` is unknown or asks for permutations that are not made.
+        If the two are not equally long.
 
     References
     ----------
-    Muscoloni, Cannistraci (2019), Angular separability of data clusters or network communities in geometrical space and
-    its relevance to hyperbolic embedding.
+    Muscoloni, Thomas, Ciucci, Bianconi, Cannistraci (2017), Machine learning meets complex networks via coalescent
+    embedding in the hyperbolic space. Nature Communications 8, 1615.
 
     Examples
     --------
-    >>> angles = np.arange(6.0)
-    >>> angular_separability_index(angles, np.array([0, 0, 0, 1, 1, 1]), n_permutations=0)
-    (1.0, nan)
+    >>> c_score(np.array([0.0, 1.0, 2.0]), np.array([3.0, 2.0, 1.0]))
+    1.0
     """
-    theta, labels = np.asarray(theta, float), np.asarray(labels)
-    if theta.ndim != 1 or theta.shape != labels.shape or not np.isfinite(theta).all():
-        raise NetsparseError("angles and labels must be two vectors of equal length, the angles finite")
-    if worst not in ("theoretical", "random") or (worst == "random" and n_permutations < 1):
-        raise NetsparseError(f"worst must be 'theoretical' or, with permutations, 'random', not {worst!r}")
-    _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(sizes) < 2:
-        return Undefined("fewer than two communities"), float("nan")
-    on_circle = codes[np.argsort(theta, kind="stable")]
-    mistakes = _mistakes(on_circle, len(sizes))
-    rng = np.random.default_rng(seed)
-    by_chance = np.array([_mistakes(rng.permutation(on_circle), len(sizes)) for _ in range(n_permutations)])
+    theta, known = np.asarray(theta, float), np.asarray(known, float)
+    if theta.shape != known.shape or theta.ndim != 1:
+        raise NetsparseError("the angles to compare must be two vectors of equal length")
+    both = np.isfinite(theta) & np.isfinite(known)
+    n = int(both.sum())
+    if n < 2:
+        return Undefined("fewer than two nodes with angles")
+    agreeing, opposite = _turns(theta[both], known[both]).sum(axis=0)
+    return float(max(agreeing, opposite) / (n * (n - 1) / 2))
+
+
+def _disk(coordinates: Any) -> tuple[np.ndarray, np.ndarray]:
+    theta, radius = coordinates if isinstance(coordinates, tuple) else (coordinates.theta, coordinates.radius)
+    return np.asarray(theta, float), np.asarray(radius, float)
+
+
+def _alike(first: Any, second: Any) -> bool:
+    shapes = {array.shape for array in (*_disk(first), *_disk(second))}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+        raise NetsparseError("the coordinates to compare must be of equally many nodes")
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def place_products(theta, radius):  # type: ignore[no-untyped-def]
+    """Prepare what `distance_argument` needs of every node: e^r, e^−r, sinh r, cos θ/2, sin θ/2."""
     n = len(theta)
-    most = int(np.sum(-(-(n - sizes) * (sizes - 1) // sizes))) if worst == "theoretical" else int(by_chance.max())
-    index = max(0.0, 1.0 - mistakes / most) if most else 1.0
-    p = (int(np.sum(by_chance <= mistakes)) + 1) / (n_permutations + 1) if n_permutations else float("nan")
-    return index, p
+    found = np.empty((5, n))
+    for i in range(n):
+        grown = np.exp(radius[i])
+        found[0, i], found[1, i] = grown, 1.0 / grown
+        found[2, i] = np.sinh(radius[i])
+        found[3, i], found[4, i] = np.cos(theta[i] / 2.0), np.sin(theta[i] / 2.0)
+    return found
 
 
-def _mistakes(on_circle: np.ndarray, n_groups: int) -> int:
-    """Count the foreign nodes in the gaps of all groups, each group's largest gap left out."""
-    n = len(on_circle)
-    by_group = np.argsort(on_circle, kind="stable")  # positions, group after group
-    sizes = np.bincount(on_circle, minlength=n_groups)
-    last = np.cumsum(sizes) - 1
-    following = np.roll(by_group, -1)
-    following[last] = by_group[last - sizes + 1] + n  # around the circle, back to the group's first
-    gaps = following - by_group - 1
-    return int(gaps.sum() - np.maximum.reduceat(gaps, last - sizes + 1).sum())
+@numba.njit(cache=True, nogil=True, inline="always")
+def distance_argument(place, i, j):  # type: ignore[no-untyped-def]
+    """Cosh of the distance less 1: cosh(r₁−r₂) − 1 + 2 sinh r₁ sinh r₂ sin²(Δθ/2), from products alone."""
+    turn = place[4, i] * place[3, j] - place[3, i] * place[4, j]
+    along = 0.5 * (place[0, i] * place[1, j] + place[1, i] * place[0, j]) - 1.0
+    return max(along, 0.0) + 2.0 * place[2, i] * place[2, j] * turn * turn
 
 
-def _separability(network: Network, seed: int, n_permutations: int) -> tuple[float, float]:
-    embedding = coalescent_embedding(network)
-    embedded = np.isfinite(embedding.theta)
-    partition = find_communities(network, seed)
-    if partition is None or not embedded.any():
-        undefined = Undefined(embedding.reason or "no links")
-        return undefined, undefined
-    labels = partition.labels[embedded]
-    index, p = angular_separability_index(embedding.theta[embedded], labels, "theoretical", n_permutations, seed)
-    return index, (index if isinstance(index, Undefined) else p)
+@numba.njit(cache=True, nogil=True, inline="always")
+def from_argument(argument):  # type: ignore[no-untyped-def]
+    """Acosh(1 + argument), exact near 0 as well."""
+    return np.log1p(argument + np.sqrt(argument * (argument + 2.0)))
 
 
-@measure("standard")
-def angular_separability(network: Network, seed: int = 0) -> float:
-    """Give the angular separability index of the communities in the embedding (see `angular_separability_index`).
+@numba.njit(cache=True, parallel=True, nogil=True)
+def _moments(coordinates):  # type: ignore[no-untyped-def]
+    """Sum x, y, x², y² and xy over the later nodes of each node, x and y the distances in the two placings."""
+    n = coordinates.shape[1]
+    first = place_products(coordinates[0], coordinates[1])
+    second = place_products(coordinates[2], coordinates[3])
+    sums = np.zeros((n, 5))
+    for i in prange(n):
+        x_sum, y_sum, xx, yy, xy = 0.0, 0.0, 0.0, 0.0, 0.0
+        for j in range(i + 1, n):
+            x = from_argument(distance_argument(first, i, j))
+            y = from_argument(distance_argument(second, i, j))
+            x_sum += x
+            y_sum += y
+            xx += x * x
+            yy += y * y
+            xy += x * y
+        sums[i] = (x_sum, y_sum, xx, yy, xy)
+    return sums
 
-    Of the giant component, against the theoretical worst case. Undefined without an embedding, or with one community.
 
-    Examples
-    --------
-    >>> import networkx as nx
-    >>> 0 <= angular_separability(nx.karate_club_graph()) <= 1
-    True
-    """
-    return _separability(network, seed, 0)[0]
+@numba.njit(cache=True, nogil=True, inline="always")
+def _turn(difference):  # type: ignore[no-untyped-def]
+    """Which way the shorter way around turns: 1, −1; 0 for equal angles, 2 for half a turn."""
+    difference %= 2.0 * np.pi
+    if difference < _SAME_ANGLE or difference > 2.0 * np.pi - _SAME_ANGLE:
+        return 0
+    if abs(difference - np.pi) < _SAME_ANGLE:
+        return 2
+    return 1 if difference < np.pi else -1
 
 
-@measure("full")
-def angular_separability_p(network: Network, seed: int = 0) -> float:
-    """Give the p-value of the angular separability index from 1,000 permutations of the communities.
-
-    Examples
-    --------
-    >>> import networkx as nx
-    >>> angular_separability_p(nx.karate_club_graph()) < 0.01
-    True
-    """
-    return _separability(network, seed, 1000)[1]
+@numba.njit(cache=True, parallel=True, nogil=True)
+def _turns(theta, known):  # type: ignore[no-untyped-def]
+    """Of each node: the later nodes that lie on the same side of it in both, and on the other."""
+    n = len(theta)
+    counts = np.zeros((n, 2), np.int64)
+    for i in prange(n):
+        same, other = 0, 0
+        for j in range(i + 1, n):
+            a, b = _turn(theta[j] - theta[i]), _turn(known[j] - known[i])
+            same += a == b
+            other += a == -b or (a == 2 and b == 2)
+        counts[i] = (same, other)
+    return counts

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from netsparse.analysis.hyperbolic import coalescent_embedding
+from netsparse.analysis.coalescent import hyperbolic_radii
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.undefined import Undefined
@@ -12,7 +12,7 @@ from netsparse.analysis.undefined import Undefined
 def hierarchical_span(network: Network) -> float:
     """Give the span r_max − r_min of the hyperbolic radii; with γ ≥ 2 it is 2 ln n / (γ − 1).
 
-    Undefined where the embedding has no radii.
+    Undefined where there are no radii, as all degrees are equal.
 
     Examples
     --------
@@ -44,7 +44,8 @@ def meta_depth(network: Network) -> float:
     The paper says only that a layer "has an internal depth due to power-law node hierarchy". Here it is the number of
     occupied Freedman–Diaconis bins of a layer's hyperbolic radii; a network's is the sum over its layers, to be read
     beside its `nominal_depth`: "3 layers, meta-depth 23". A layer without radii (no links, or all degrees equal) counts
-    as one level in the sum. A single layer or a graph without layers is undefined where the embedding has no radii.
+    as one level in the sum. A single layer or a graph without layers is undefined where there are no
+    radii.
 
     References
     ----------
@@ -77,9 +78,8 @@ def nominal_depth(network: Network) -> float:
 
 
 def _radii(network: Network) -> np.ndarray | Undefined:
-    embedding = coalescent_embedding(network)
-    radii = embedding.radius[np.isfinite(embedding.radius)]
-    return radii if len(radii) else Undefined(embedding.reason)
+    radii = hyperbolic_radii(network)
+    return radii if isinstance(radii, Undefined) else radii[np.isfinite(radii)]
 
 
 def _levels(network: Network) -> float:

@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 
 import netsparse.analysis as analysis
-from netsparse import LayerGraph, NetsparseError, Snapshot
+from netsparse import LayerGraph, Snapshot
 from netsparse.analysis import Undefined, as_network, measure
 
 GRAPHS = ("bipA", "ba", "karate")
-
-
-def pairwise(theta: np.ndarray) -> np.ndarray:
-    return np.pi - np.abs(np.pi - np.abs(theta[:, None] - theta[None]))
 
 
 @pytest.fixture(params=GRAPHS)
@@ -30,138 +26,6 @@ def test_counts_paths_and_gamma_equal_the_authors(oracle):
     assert analysis.mean_degree(network) == pytest.approx(float(numbers["measure/avgdeg"]), rel=1e-12)
     assert analysis.characteristic_path_length(network) == pytest.approx(float(numbers["measure/char_path"]), rel=1e-12)
     assert analysis.power_law_gamma(network) == pytest.approx(float(numbers["measure/powerlaw_gamma"]), rel=1e-12)
-
-
-@pytest.mark.parametrize("weighting", ["RA1", "RA2"])
-@pytest.mark.parametrize("reduction", ["ISO", "ncISO"])
-def test_embedding_equals_the_authors(oracle, weighting, reduction):
-    numbers, network = oracle
-    expected = numbers[f"embedding/{weighting}_{reduction}_original"]
-    found = analysis.coalescent_embedding(network, weighting, reduction, None)
-    assert np.allclose(pairwise(found.theta), pairwise(expected[:, 0]), atol=1e-6)
-    assert np.allclose(found.radius, expected[:, 1], atol=1e-12)
-    assert found.share == 1.0
-
-
-@pytest.mark.parametrize("reduction", ["ISO", "ncISO"])
-def test_equidistant_adjustment_is_the_authors_circular_order(oracle, reduction):
-    """Nodes of equal coordinates may stand in any order; all others stand where the authors have them."""
-    numbers, network = oracle
-    expected = numbers[f"embedding/RA1_{reduction}_EA"][:, 0]
-    original = numbers[f"embedding/RA1_{reduction}_original"][:, 0]
-    found = analysis.coalescent_embedding(network, "RA1", reduction, "EA").theta
-    assert np.allclose(np.sort(found), np.arange(len(found)) * 2 * np.pi / len(found))
-    close = pairwise(original) + 10.0 * np.eye(len(original))
-    apart = close.min(axis=1) > 1e-9
-    n_tied = np.count_nonzero(~apart)
-    assert apart.sum() > len(apart) / 2
-    step = 2 * np.pi / len(found)
-    difference = np.abs(pairwise(found) - pairwise(expected))[np.ix_(apart, apart)]
-    assert difference.max() <= 2 * step * max(1, n_tied)
-    assert np.median(difference) < 1e-9
-
-
-def test_angular_separability_equals_the_authors(oracle):
-    numbers, _ = oracle
-    theta = numbers["embedding/RA1_ncISO_EA"][:, 0]
-    for column, expected in enumerate(np.ravel(numbers["asi_theoretical"])):
-        index, _ = analysis.angular_separability_index(theta, numbers["asi_labels"][:, column], n_permutations=0)
-        assert index == pytest.approx(float(expected), abs=1e-12)
-
-
-def plain_mistakes(labels: np.ndarray) -> int:
-    """Walk around the circle for each group and count foreigners in all gaps but the largest."""
-    total = 0
-    for group in np.unique(labels):
-        members = np.flatnonzero(labels == group)
-        gaps = []
-        for i, start in enumerate(members):
-            end = members[(i + 1) % len(members)]
-            inside = 0
-            at = (start + 1) % len(labels)
-            while at != end:
-                inside += 1
-                at = (at + 1) % len(labels)
-            gaps.append(inside if len(members) > 1 else len(labels) - 1)
-        total += sum(gaps) - max(gaps)
-    return total
-
-
-def test_angular_separability_by_hand_and_by_walking():
-    angles = np.arange(12.0)
-    contiguous, alternating = np.repeat([0, 1, 2], 4), np.tile([0, 1, 2], 4)
-    index = analysis.angular_separability_index
-    assert index(angles, contiguous, n_permutations=0)[0] == 1.0
-    assert index(angles, alternating, n_permutations=0)[0] == 0.0
-    assert plain_mistakes(alternating) == 18  # six a group
-    rng = np.random.default_rng(0)
-    module = analysis.hyperbolic
-    for _ in range(60):
-        labels = rng.integers(0, rng.integers(2, 5), size=rng.integers(4, 15))
-        _, codes = np.unique(labels, return_inverse=True)
-        assert module._mistakes(codes, codes.max() + 1) == plain_mistakes(labels)
-
-
-def test_angular_separability_p_values():
-    rng = np.random.default_rng(1)
-    angles, labels = np.arange(40.0), np.repeat([0, 1], 20)
-    assert analysis.angular_separability_index(angles, labels)[1] == pytest.approx(1 / 1001)
-    random = [
-        analysis.angular_separability_index(angles, rng.permutation(labels), seed=i, n_permutations=99)[1]
-        for i in range(60)
-    ]
-    assert 0.3 < np.mean(random) < 0.75
-    index, _ = analysis.angular_separability_index(angles, labels, worst="random")
-    assert index == 1.0
-    assert analysis.angular_separability_index(angles, np.zeros(40))[0].reason
-    with pytest.raises(NetsparseError, match="equal length"):
-        analysis.angular_separability_index(angles, labels[:-1])
-    with pytest.raises(NetsparseError, match="worst"):
-        analysis.angular_separability_index(angles, labels, worst="none")
-
-
-def test_hyperbolic_distance_by_hand():
-    distance = analysis.hyperbolic_distance
-    assert float(distance(1.0, 0.0, 2.0, np.pi)) == pytest.approx(3.0)
-    assert float(distance(1.0, 0.0, 1.0, np.pi / 2)) == pytest.approx(1.51337, abs=1e-5)
-    assert float(distance(1.0, 1.0, 3.5, 1.0)) == 2.5
-    assert float(distance(1.0, 0.1, 2.0, 2 * np.pi - 0.1)) == pytest.approx(float(distance(1.0, 0.0, 2.0, 0.2)))
-
-
-@pytest.mark.parametrize(("gamma", "expected"), [(2.0, [0.0, 1.3863, 2.1972]), (3.0, [2.0794, 2.7726, 3.1781])])
-def test_radii_by_hand(monkeypatch, gamma, expected):
-    monkeypatch.setattr(analysis.hyperbolic, "fit_power_law", lambda _: analysis.PowerLawFit(gamma, 1, 0.0, 8))
-    radii = analysis.hyperbolic._radii(np.array([8, 7, 6, 5, 4, 3, 2, 1]))
-    assert np.allclose(radii[:3], expected, atol=1e-4)
-
-
-def test_embedding_of_the_giant_component_alone():
-    graph = nx.disjoint_union(nx.karate_club_graph(), nx.path_graph(5))
-    whole = analysis.coalescent_embedding(nx.karate_club_graph())
-    part = analysis.coalescent_embedding(graph)
-    assert part.share == 34 / 39
-    assert np.isnan(part.theta[34:]).all()
-    assert np.array_equal(part.theta[:34], whole.theta)
-    equal = analysis.coalescent_embedding(nx.cycle_graph(8))
-    assert np.isfinite(equal.theta).all()
-    assert np.isnan(equal.radius).all()
-    assert "all degrees are equal" in equal.reason
-    for options, message in (
-        ({"pre_weighting": "RA9"}, "pre_weighting"),
-        ({"reduction": "PCA"}, "reduction"),
-        ({"angular_adjustment": "AE"}, "angular_adjustment"),
-        ({"dims": 3}, "dims"),
-    ):
-        with pytest.raises(NetsparseError, match=message):
-            analysis.coalescent_embedding(graph, **options)
-
-
-def test_the_iterative_eigenvectors_are_the_direct_ones(monkeypatch, oracle):
-    _, network = oracle
-    direct = analysis.coalescent_embedding(network, angular_adjustment=None).theta
-    monkeypatch.setattr(analysis.hyperbolic, "_DENSE", 10)
-    iterative = analysis.coalescent_embedding(as_network(network.adjacency), angular_adjustment=None).theta
-    assert np.allclose(pairwise(direct), pairwise(iterative), atol=1e-6)
 
 
 def test_degrees_by_hand():
