@@ -30,6 +30,9 @@ class Hops:
         reciprocals.
     pairs, total, harmonic, eccentricity : numpy.ndarray, shape (n_nodes,)
         For each node over the sources: the same, and the largest distance.
+    diameter : int
+        The largest distance at all; of a sample the largest that was met, also from the 512 nodes that lie farthest
+        from the sources: at least so much.
     """
 
     n_sources: int
@@ -41,6 +44,7 @@ class Hops:
     total: np.ndarray
     harmonic: np.ndarray
     eccentricity: np.ndarray
+    diameter: int
 
     @property
     def sampled(self) -> bool:
@@ -71,6 +75,11 @@ def _search(network: Network, sources: np.ndarray, sampled: bool, seed: int) -> 
     indptr, indices = network.adjacency.indptr.astype(np.int64), network.adjacency.indices.astype(np.int32)
     blocks, nodes = _breadth_first(indptr, indices, sources.astype(np.int64))
     n_blocks = -(-len(sources) // 64)
+    eccentricity = nodes[3].max(axis=0, initial=0)
+    diameter = int(eccentricity.max(initial=0))
+    if sampled:
+        farthest = np.lexsort((-nodes[1].sum(axis=0), -eccentricity))[: 64 * _WORDS]
+        diameter = max(diameter, int(_breadth_first(indptr, indices, np.sort(farthest))[1][3].max()))
     pairs, total, harmonic = (values.reshape(-1)[:n_blocks] for values in blocks)
     return Hops(
         len(sources),
@@ -81,7 +90,8 @@ def _search(network: Network, sources: np.ndarray, sampled: bool, seed: int) -> 
         nodes[0].sum(axis=0),
         nodes[1].sum(axis=0),
         nodes[2].sum(axis=0),
-        nodes[3].max(axis=0, initial=0),
+        eccentricity,
+        diameter,
     )
 
 
