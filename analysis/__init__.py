@@ -8,12 +8,14 @@ from netsparse.analysis.aae import aae
 from netsparse.analysis.clustering import clustering, latapy_clustering, robins_alexander_clustering
 from netsparse.analysis.coalescent import Embedding, coalescent_embedding, hyperbolic_radii, radius, theta
 from netsparse.analysis.communities import (
+    bipartite_modularity,
     community,
     community_group_overlap,
     largest_community,
     modularity,
     n_communities,
 )
+from netsparse.analysis.community_dynamics import community_flow, community_stability
 from netsparse.analysis.degrees import (
     degree,
     degree_assortativity,
@@ -30,6 +32,7 @@ from netsparse.analysis.lcp import lcp_correlation
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
 from netsparse.analysis.network import Network, as_network
+from netsparse.analysis.npso import NPSO, npso
 from netsparse.analysis.nulls import erdos_renyi, rewired
 from netsparse.analysis.paths import (
     betweenness,
@@ -83,6 +86,7 @@ from netsparse.analysis.undefined import Undefined
 
 __all__ = [
     "MEASURES",
+    "NPSO",
     "Embedding",
     "Estimate",
     "LikelihoodRatio",
@@ -97,13 +101,16 @@ __all__ = [
     "anp_rate",
     "as_network",
     "betweenness",
+    "bipartite_modularity",
     "c_score",
     "characteristic_path_length",
     "closeness",
     "clustering",
     "coalescent_embedding",
     "community",
+    "community_flow",
     "community_group_overlap",
+    "community_stability",
     "compare_power_law",
     "credit_assigned_paths",
     "degree",
@@ -141,6 +148,7 @@ __all__ = [
     "n_components",
     "n_links",
     "nominal_depth",
+    "npso",
     "percolation_curve",
     "poincare_radius",
     "power_law_exponential_p",

@@ -55,7 +55,7 @@ def coalescent_embedding(
     angular_adjustment: str | None = "EA",
     dims: int = 2,
     components: str = "giant",
-    n_landmarks: int = 512,
+    n_landmarks: int = 256,
 ) -> Embedding:
     r"""Embed a graph in the hyperbolic disk or ball.
 

@@ -61,24 +61,32 @@ def _common(start, neighbours, common):  # type: ignore[no-untyped-def]
     return common
 
 
-def _ends(adjacency: sp.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Degrees of the two ends and common neighbours of every link, float64."""
+def _degrees_of_ends(adjacency: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
     degrees = np.diff(adjacency.indptr).astype(np.float64)
-    d_i, d_j = np.repeat(degrees, np.diff(adjacency.indptr)), degrees[adjacency.indices]
-    return d_i, d_j, common_neighbours(adjacency).astype(np.float64)
+    return np.repeat(degrees, np.diff(adjacency.indptr)), degrees[adjacency.indices]
+
+
+# Both in place: large graphs have many links. d_i + d_j + d_i d_j = (1 + d_i)(1 + d_j) − 1, exactly.
 
 
 def _ra1(adjacency: sp.csr_array) -> np.ndarray:
-    d_i, d_j, common = _ends(adjacency)
-    found: np.ndarray = (d_i + d_j + d_i * d_j) / (1.0 + common)
-    return found
+    lengths, other = _degrees_of_ends(adjacency)
+    lengths += 1.0
+    other += 1.0
+    lengths *= other
+    lengths -= 1.0
+    lengths /= common_neighbours(adjacency) + 1
+    return lengths
 
 
 def _ra2(adjacency: sp.csr_array) -> np.ndarray:
-    d_i, d_j, common = _ends(adjacency)
-    e_i, e_j = d_i - common - 1.0, d_j - common - 1.0
-    found: np.ndarray = (1.0 + e_i + e_j + e_i * e_j) / (1.0 + common)
-    return found
+    lengths, other = _degrees_of_ends(adjacency)
+    common = common_neighbours(adjacency)
+    lengths -= common
+    other -= common
+    lengths *= other
+    lengths /= common + 1
+    return lengths
 
 
 def _ebc(adjacency: sp.csr_array) -> np.ndarray:

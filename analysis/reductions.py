@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from netsparse.analysis.network import LARGE
 from netsparse.analysis.weighted_paths import spanning_tree, tree_sums, weighted_distances
-from netsparse.errors import NetsparseError
 
 # Up to this size LAPACK's full solution is as quick as ARPACK and takes no start vector.
 _DENSE = 300
@@ -24,6 +23,9 @@ _DENSE = 300
 _KRYLOV = 72
 # Relative to the eigenvalue. Angles are then good to 1e-7, of nodes near the origin, and mostly to 1e-10.
 _TOLERANCE = 1e-9
+
+# Nodes whose distances to the landmarks are in double precision at a time.
+_PART = 8192
 
 Product = Callable[[np.ndarray], np.ndarray]
 
@@ -63,6 +65,7 @@ def reduce(links: sp.csr_array, reduction: str, n_axes: int, n_landmarks: int) -
         kernel = _centred(lambda x: tree_sums(*tree, x, True)) if centred else lambda x: tree_sums(*tree, x, False)
         return Reduction(leading(kernel, n, skipped + 1)[:, skipped:])
     if n > LARGE:
+        n_landmarks = min(n_landmarks, n)
         return Reduction(by_landmarks(links, n_axes, centred, n_landmarks), n_landmarks)
     lengths = weighted_distances(links)
     if centred:
@@ -138,4 +141,41 @@ def _laplacian(links: sp.csr_array, n_axes: int) -> np.ndarray:
 
 
 def by_landmarks(links: sp.csr_array, n_axes: int, centred: bool, n_landmarks: int) -> np.ndarray:
-    raise NetsparseError("to come")
+    """ISO or ncISO from the distances to some nodes: the left singular vectors of the columns of the landmarks.
+
+    A sample of its columns has about the leading singular vectors of a symmetric matrix, which are its eigenvectors of
+    largest absolute value. The landmarks stand at equal steps in the order of falling degree: hubs and leaves alike.
+    """
+    n = links.shape[0]
+    landmarks = np.argsort(-np.diff(links.indptr), kind="stable")[np.arange(n_landmarks) * n // n_landmarks]
+    lengths = weighted_distances(links, landmarks)
+    rows = np.zeros((n_landmarks, 1))
+    if centred:
+        for part in _parts(n):
+            rows[:, 0] += (lengths[:, part].astype(np.float64) ** 2).sum(axis=1)
+        rows /= n
+
+    def columns(part: slice) -> np.ndarray:
+        found = lengths[:, part].astype(np.float64)
+        if centred:
+            found *= found
+            found -= rows
+            found -= found.mean(axis=0)
+            found *= -0.5
+        return found
+
+    with threadpool_limits(1, user_api="blas"):
+        gram = np.zeros((n_landmarks, n_landmarks))
+        for part in _parts(n):
+            block = columns(part)
+            gram += block @ block.T
+        values, vectors = scipy.linalg.eigh(gram)
+        first = 0 if centred else 1
+        order = np.argsort(-values, kind="stable")[first : first + n_axes]
+        singular = np.sqrt(np.maximum(values[order], np.finfo(float).tiny))
+        chosen = vectors[:, order] / np.sqrt(singular)  # √σ u = √σ · (columns v) / σ
+        return np.concatenate([columns(part).T @ chosen for part in _parts(n)])
+
+
+def _parts(n: int) -> list[slice]:
+    return [slice(start, min(start + _PART, n)) for start in range(0, n, _PART)]

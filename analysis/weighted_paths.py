@@ -32,8 +32,8 @@ def weighted_distances(links: sp.csr_array, sources: np.ndarray | None = None) -
     """
     n = links.shape[0]
     sources = np.arange(n) if sources is None else np.asarray(sources)
-    start, neighbours = links.indptr.astype(np.int64), links.indices.astype(np.int32)
-    lengths = links.data.astype(np.float64)
+    start, neighbours = links.indptr.astype(np.int64), links.indices.astype(np.int32, copy=False)
+    lengths = links.data.astype(np.float64, copy=False)
     whole = bool((lengths == np.floor(lengths)).all())
     wide = np.float64 if n <= _DOUBLE else np.float32
     if not whole:

@@ -215,3 +215,22 @@ def test_a_layer_is_embedded_as_its_graph(oracle_adjacency, oracles):
     of_layer = analysis.coalescent_embedding(layer, angular_adjustment=None).theta
     of_graph = analysis.coalescent_embedding(adjacency, angular_adjustment=None).theta[order]
     assert np.allclose(pairwise(of_layer), pairwise(of_graph), atol=1e-9)
+
+
+@pytest.mark.parametrize("reduction", ["ISO", "ncISO"])
+def test_landmarks_place_the_nodes_where_all_distances_do(monkeypatch, reduction):
+    network = analysis.npso(600, 5, 0.2, 2.5, seed=1).adjacency
+    options = {"reduction": reduction, "angular_adjustment": None}
+    exact = analysis.coalescent_embedding(network, **options)
+    monkeypatch.setattr(reductions, "LARGE", 500)
+    every = analysis.coalescent_embedding(network, n_landmarks=600, **options)
+    assert np.allclose(pairwise(every.theta), pairwise(exact.theta), atol=1e-6)
+    some = analysis.coalescent_embedding(network, n_landmarks=128, **options)
+    assert some.n_landmarks == 128
+    assert analysis.c_score(some.theta, exact.theta) > 0.97
+    assert analysis.hd_correlation(some, exact) > 0.97
+    assert np.array_equal(some.radius, exact.radius)
+    ball = analysis.coalescent_embedding(network, n_landmarks=64, dims=3, reduction=reduction)
+    assert np.isfinite(ball.elevation).all()
+    # more landmarks than nodes
+    assert analysis.coalescent_embedding(network, n_landmarks=10_000, **options).n_landmarks == 600
