@@ -109,8 +109,11 @@ class Network:
     @cached_property
     def igraph(self) -> igraph.Graph:
         """The same graph for igraph."""
-        upper = sp.triu(self.adjacency, k=1).tocoo()
-        return igraph.Graph(n=self.n_nodes, edges=np.column_stack(upper.coords))
+        rows = np.repeat(np.arange(self.n_nodes), self.degrees)
+        upper = rows < self.adjacency.indices
+        # 64-bit integers are what igraph takes as they are
+        edges = np.column_stack([rows[upper], self.adjacency.indices[upper].astype(np.int64)])
+        return igraph.Graph(n=self.n_nodes, edges=edges)
 
     def by_group(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Cut a per-node array into one array a group."""
