@@ -82,6 +82,7 @@ from netsparse.analysis.separability import (
 )
 from netsparse.analysis.significance import significance
 from netsparse.analysis.small_world import small_world_omega, small_world_sigma
+from netsparse.analysis.structural_consistency import structural_consistency
 from netsparse.analysis.undefined import Undefined
 
 __all__ = [
@@ -169,6 +170,7 @@ __all__ = [
     "significance",
     "small_world_omega",
     "small_world_sigma",
+    "structural_consistency",
     "theta",
     "weight_link_percolation_area",
     "weight_link_percolation_threshold",
