@@ -31,6 +31,17 @@ from netsparse.analysis.hyperbolic import c_score, hd_correlation, hyperbolic_di
 from netsparse.analysis.lcp import lcp_correlation
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
+from netsparse.analysis.navigation import (
+    GreedyRouting,
+    congruence,
+    geometrical_congruence,
+    geometrical_congruence_weighted,
+    greedy_routing,
+    greedy_routing_efficiency,
+    greedy_routing_hops,
+    greedy_routing_score,
+    greedy_routing_success,
+)
 from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.npso import NPSO, npso
 from netsparse.analysis.nulls import erdos_renyi, rewired
@@ -75,6 +86,7 @@ from netsparse.analysis.powerlaw_alternatives import (
     power_law_lognormal_p,
     power_law_lognormal_ratio,
 )
+from netsparse.analysis.rich_club import RichClub, rich_club, rich_club_coefficient, rich_club_p, rich_club_peak
 from netsparse.analysis.separability import (
     angular_separability,
     angular_separability_index,
@@ -90,10 +102,12 @@ __all__ = [
     "NPSO",
     "Embedding",
     "Estimate",
+    "GreedyRouting",
     "LikelihoodRatio",
     "Network",
     "PercolationCurve",
     "PowerLawFit",
+    "RichClub",
     "Undefined",
     "aae",
     "angular_separability",
@@ -113,6 +127,7 @@ __all__ = [
     "community_group_overlap",
     "community_stability",
     "compare_power_law",
+    "congruence",
     "credit_assigned_paths",
     "degree",
     "degree_assortativity",
@@ -125,8 +140,15 @@ __all__ = [
     "edge_betweenness",
     "erdos_renyi",
     "fit_power_law",
+    "geometrical_congruence",
+    "geometrical_congruence_weighted",
     "giant_component",
     "global_efficiency",
+    "greedy_routing",
+    "greedy_routing_efficiency",
+    "greedy_routing_hops",
+    "greedy_routing_score",
+    "greedy_routing_success",
     "hd_correlation",
     "hierarchical_span",
     "hub_path_share",
@@ -166,6 +188,10 @@ __all__ = [
     "random_node_percolation_area",
     "random_node_percolation_threshold",
     "rewired",
+    "rich_club",
+    "rich_club_coefficient",
+    "rich_club_p",
+    "rich_club_peak",
     "robins_alexander_clustering",
     "significance",
     "small_world_omega",

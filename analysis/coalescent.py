@@ -247,4 +247,5 @@ def radius(network: Network) -> np.ndarray:
     >>> int(radius(nx.star_graph(9)).argmin())  # the hub is nearest the centre
     0
     """
-    return hyperbolic_radii(network)
+    radii = hyperbolic_radii(network)
+    return np.full(network.n_nodes, np.nan) if isinstance(radii, Undefined) else radii

@@ -97,8 +97,8 @@ def _distances(start, neighbours, lengths, sources, out):  # type: ignore[no-unt
             queue, following = following, queue
             n_queue = n_following
         for k in range(n_here):
-            for v in range(n):
-                out[first + k, v] = distance[v, k]
+            for node in range(n):
+                out[first + k, node] = distance[node, k]
     return out
 
 

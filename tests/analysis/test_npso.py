@@ -51,7 +51,7 @@ def test_degrees_follow_the_power_law():
 
 
 @pytest.mark.parametrize(
-    ("gamma", "n_communities", "hd", "c", "separability"), [(3.0, 0, 0.95, 0.96, None), (2.5, 4, 0.87, 0.91, 0.99)]
+    ("gamma", "n_communities", "hd", "c", "separability"), [(3.0, 0, 0.95, 0.96, None), (2.5, 4, 0.87, 0.91, 0.98)]
 )
 def test_the_embedding_finds_the_coordinates(gamma, n_communities, hd, c, separability):
     """Figures of an independent implementation."""
