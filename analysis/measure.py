@@ -2,97 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import wraps
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any, TypeVar, overload
 
-import numpy as np
 import pandas as pd
 
-from netsparse.analysis.network import Network, as_network
-from netsparse.analysis.undefined import Undefined
+from netsparse.analysis.jobs import FAILED, Job, Unit, jobs_of, units_of
+from netsparse.analysis.registry import LEVELS, MEASURES, Measure, Variants, choose, register
+from netsparse.analysis.table import COLUMNS, NULL_COLUMNS, Done, columns, make_table
+from netsparse.analysis.workers import Result, run_jobs
 from netsparse.errors import NetsparseError
-from netsparse.graph import LayerGraph, Snapshot
-from netsparse.registry import Registry, summary_line
 from netsparse.run import Run
+
+__all__ = ["COLUMNS", "LEVELS", "MEASURES", "NULL_COLUMNS", "Measure", "Variants", "choose", "columns", "measure"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LEVELS = ("fast", "standard", "full")
-COLUMNS = ["run", "epoch", "scope", "layer", "measure", "value", "group", "node", "reason"]
+_log = logging.getLogger("netsparse")
 
-
-@dataclass(frozen=True)
-class Measure:
-    """One registered function.
-
-    Attributes
-    ----------
-    name : str
-    of : {"graph", "group", "node", "run"}
-        What it gives: a number, a number a neuron group, one a neuron, or a number from a run's metrics.
-    level : {"fast", "standard", "full"}
-        By cost: ``fast`` at every epoch, ``standard`` for a snapshot, ``full`` what takes its time.
-    scopes : tuple of str
-        ``"layer"`` and/or ``"network"``.
-    function : callable
-        Takes a `Network` (``of="run"``: the metrics).
-    missing : str
-        Why a neuron has no value where it has none.
-    """
-
-    name: str
-    of: str
-    level: str
-    scopes: tuple[str, ...]
-    function: Callable[..., Any]
-    missing: str = ""
-
-
-class Variants(list[Measure]):
-    """The functions of one measure: the number itself and, for some, the same by group or by neuron."""
-
-    @property
-    def summary(self) -> str:
-        """What the measure is, in a line."""
-        return summary_line(self[0].function)
-
-
-MEASURES: Registry[Variants] = Registry("measure")
-
-
-def register(
-    level: str,
-    *,
-    of: str = "graph",
-    name: str | None = None,
-    scopes: tuple[str, ...] = ("layer", "network"),
-    missing: str = "",
-) -> Callable[[F], F]:
-    """Register a function as a measure (as ``measure(level, …)``, the decorator).
-
-    The function takes a `Network` and gives what ``of`` says; registered, it takes any graph. A second function of the
-    same ``name`` adds a variant, such as the same measure per group. A parameter ``seed`` gets the table's seed;
-    ``missing`` is the reason why a neuron may have no value.
-    """
-
-    def decorate(function: F) -> F:
-        key = name or function.__name__
-        if key not in MEASURES:
-            MEASURES.add(key, Variants())
-        MEASURES[key].append(Measure(key, of, level, scopes, function, missing))
-        if of == "run":
-            return function
-
-        @wraps(function)
-        def on_any_graph(graph: Any, *args: Any, **kwargs: Any) -> Any:
-            return function(as_network(graph), *args, **kwargs)
-
-        return on_any_graph  # type: ignore[return-value]
-
-    return decorate
+# Seconds between two unfinished tables that are handed out; and how much longer than making one takes it is at least.
+_EVERY = 3.0
+_RARELY = 10.0
 
 
 @overload
@@ -105,6 +38,11 @@ def measure(
     seed: int = ...,
     *,
     epochs: Iterable[int] | None = ...,
+    n_jobs: int = ...,
+    cluster: str | None = ...,
+    done: pd.DataFrame | None = ...,
+    on_table: Callable[[pd.DataFrame], object] | None = ...,
+    on_progress: Callable[[int, int], object] | None = ...,
 ) -> pd.DataFrame: ...
 def measure(
     graphs: Any,
@@ -113,6 +51,11 @@ def measure(
     seed: int = 0,
     *,
     epochs: Iterable[int] | None = None,
+    n_jobs: int = 1,
+    cluster: str | None = None,
+    done: pd.DataFrame | None = None,
+    on_table: Callable[[pd.DataFrame], object] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
     **kwargs: Any,
 ) -> Any:
     """Measure graphs and give one tidy table; with a level's name alone (``@measure("fast")``) register a measure.
@@ -124,26 +67,43 @@ def measure(
     measures : {"fast", "standard", "full"} or list of str
         A level, which includes the cheaper ones, or names of `MEASURES`.
     nulls : int
-        Null models to compare with: 0, the only number that this version takes.
+        Null models to compare each number of a graph or neuron group with: so many with the same degrees
+        (`netsparse.analysis.rewired`), and so many with the same number of links only (`erdos_renyi`).
     seed : int
-        Of measures that draw.
+        Of measures that draw, and of the null models.
     epochs : iterable of int, optional
         Of a run: the epochs to measure. Default: all.
+    n_jobs : int
+        Processes to share the work among; -1: as many as there are cores. The table does not depend on it.
+    cluster : str, optional
+        Address of the scheduler of a Dask cluster that does the work, such as ``tcp://10.0.0.1:8786``.
+    done : pandas.DataFrame, optional
+        A table that `measure` gave before, unfinished perhaps: what is in it is not computed again, but what failed.
+        Graphs must then differ in epoch or layer name.
+    on_table : callable, optional
+        Called with the table so far every few seconds, and when an error or an interrupt leads out.
+    on_progress : callable, optional
+        Called with the number of jobs done and that of all.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``run`` (directory name, or empty), ``epoch`` (missing if unknown), ``scope`` (network, layer, group or
-        node), ``layer`` (empty for the network), ``measure``, ``value``, ``group`` and ``node`` (index in its group)
-        where the scope is group or node, ``reason`` why a value is NaN.
+        node), ``layer`` (empty for the network), ``measure``, ``value``, ``standard_error`` (of an `Estimate`, else
+        NaN), ``group`` and ``node`` (index in its group) where the scope is group or node, ``reason`` why a value is
+        NaN: a measure that failed tells ``failed:`` and the error. With null models behind the value also
+        ``null_mean``, ``null_sd``, ``z``, ``p`` of those with the same degrees (see `significance`), and the same with
+        ``er_`` of the others; NaN for neurons. ``attrs`` holds ``seed`` and ``nulls``.
 
     Raises
     ------
     NetsparseError
-        If a measure or epoch is unknown, or something is no graph.
+        If a measure or epoch is unknown, something is no graph, the table that is done was made with another seed or
+        number of null models, or the cluster does not answer.
 
     Examples
     --------
+    >>> from netsparse import LayerGraph
     >>> layer = LayerGraph.from_mask([[1, 0], [1, 1]], name="fc1")
     >>> measure(layer, ["n_links", "density"])[["scope", "layer", "measure", "value"]]
        scope layer  measure  value
@@ -156,85 +116,125 @@ def measure(
         return register(graphs, **kwargs)
     if kwargs:
         raise TypeError(f"measure() got an unexpected keyword argument '{next(iter(kwargs))}'")
-    if nulls != 0:
-        raise NetsparseError(f"nulls={nulls}: this version measures without null models; leave nulls at 0")
     chosen = choose(measures)
-    rows: list[tuple[Any, ...]] = []
-    for run, epoch, scope, layer, network in _networks(graphs, epochs):
-        for row in _rows(network, scope, layer, chosen, seed):
-            rows.append((run, epoch, *row))
-    if isinstance(graphs, Run):
-        rows += _run_rows(graphs, chosen)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"epoch": "Int64", "node": "Int64", "value": "float64"})
+    plan = [(unit, chosen) for unit in units_of(graphs, epochs)]
+    return compute(
+        plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=on_table, on_progress=on_progress
+    )
 
 
-def choose(measures: str | Sequence[str]) -> list[Measure]:
-    """Return the measures of a level or of a list of names."""
-    if isinstance(measures, str) and measures in LEVELS:
-        wanted = LEVELS[: LEVELS.index(measures) + 1]
-        return [found for variants in MEASURES.values() for found in variants if found.level in wanted]
-    names = [measures] if isinstance(measures, str) else list(measures)
-    if not names:
-        raise NetsparseError(f"no measure is named; choose a level ({', '.join(LEVELS)}) or: {', '.join(MEASURES)}")
-    return [found for name in dict.fromkeys(names) for found in MEASURES[name]]
+def compute(
+    plan: Sequence[tuple[Unit, Sequence[Measure]]],
+    nulls: int = 0,
+    seed: int = 0,
+    *,
+    n_jobs: int = 1,
+    cluster: str | None = None,
+    done: pd.DataFrame | None = None,
+    keep: bool = True,
+    on_table: Callable[[pd.DataFrame], object] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> pd.DataFrame:
+    """Measure units, each by its own measures, as one table (see `measure`).
+
+    Parameters
+    ----------
+    plan : sequence of (Unit, measures)
+    keep : bool
+        Whether rows that are done and that the plan does not name stay in the table, at its end.
+    """
+    check_request(nulls, seed, n_jobs, cluster)
+    plan = [(unit.ready(), own) for unit, measures in plan if (own := _of_scope(unit, measures))]
+    before = None if done is None else Done(done, nulls, seed)
+    if before is not None and len({unit.key for unit, _ in plan}) < len(plan):
+        raise NetsparseError(
+            "two graphs have the same run, epoch and layer name: a table that is done cannot tell them"
+        )
+    missing = plan if before is None else [(unit, before.missing(unit, measures)) for unit, measures in plan]
+    jobs = [
+        job for number, (unit, measures) in enumerate(missing) for job in jobs_of(unit, number, measures, nulls, seed)
+    ]
+    jobs.sort(key=lambda job: (job.unit.epoch or 0, job.unit.scope == "layer"))  # an epoch's longest first
+    collected = _Collected([unit for unit, _ in plan], jobs, nulls, seed)
+
+    def table() -> pd.DataFrame:
+        made = collected.table()
+        return made if before is None else before.complete(made, plan, keep)
+
+    if on_progress:
+        on_progress(0, len(jobs))
+    told = time.monotonic()
+    try:
+        for n_done, (job, result) in enumerate(run_jobs(jobs, n_jobs, cluster), 1):
+            collected.add(job, result)
+            if on_progress:
+                on_progress(n_done, len(jobs))
+            now = time.monotonic()
+            if on_table and now > told and n_done < len(jobs):
+                on_table(table())
+                took = time.monotonic() - now
+                told = now + took + max(_EVERY, _RARELY * took)
+    except BaseException:
+        if on_table and collected.whole:
+            on_table(table())
+        raise
+    return table()
 
 
-def _networks(graphs: Any, epochs: Iterable[int] | None) -> Iterator[tuple[str, int | None, str, str, Network]]:
-    """Yield run, epoch, scope, layer and network of everything to measure."""
-    run = ""
-    if isinstance(graphs, Run):
-        run = graphs.name
-        snapshots: Iterable[Any] = (graphs.snapshot(epoch) for epoch in (graphs.epochs if epochs is None else epochs))
-    elif epochs is not None:
-        raise NetsparseError("epochs can be chosen of a run only")
-    else:
-        snapshots = graphs if isinstance(graphs, (list, tuple)) else [graphs]
-    for graph in snapshots:
-        if isinstance(graph, LayerGraph):
-            yield run, None, "layer", graph.name, as_network(graph)
-            continue
-        if isinstance(graph, Snapshot):
-            for layer in graph.layers:
-                yield run, graph.epoch, "layer", layer.name, as_network(layer)
-        yield run, getattr(graph, "epoch", None), "network", "", as_network(graph)
+def check_request(nulls: int, seed: int, n_jobs: int = 1, cluster: str | None = None) -> None:
+    """Refuse numbers that make no sense, before anything is computed.
+
+    Raises
+    ------
+    NetsparseError
+    """
+    if isinstance(nulls, bool) or not isinstance(nulls, Integral) or nulls < 0:
+        raise NetsparseError(f"nulls is the number of null models, a whole number of at least 0, not {nulls!r}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise NetsparseError(f"a seed is a whole number of at least 0, not {seed!r}")
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
+        raise NetsparseError(f"jobs are a whole number of at least 1, or -1 for one a core, not {n_jobs!r}")
+    if cluster is not None and n_jobs != 1:
+        raise NetsparseError("a cluster has its own workers: leave out the number of jobs")
 
 
-def _rows(network: Network, scope: str, layer: str, chosen: list[Measure], seed: int) -> Iterator[tuple[Any, ...]]:
-    for found in chosen:
-        if found.of == "run" or scope not in found.scopes:
-            continue
-        seeded = {"seed": seed} if "seed" in inspect.signature(found.function).parameters else {}
-        value = found.function(network, **seeded)
-        if found.of == "graph":
-            yield (scope, layer, found.name, float(value), "", pd.NA, _reason(value))
-        elif found.of == "group":
-            for group, number in value.items():
-                yield ("group", layer, found.name, float(number), group, pd.NA, _reason(number))
+def _of_scope(unit: Unit, measures: Sequence[Measure]) -> list[Measure]:
+    if unit.scope == "run":
+        return [found for found in measures if found.of == "run"] if Run(unit.path).metrics_path.is_file() else []
+    return [found for found in measures if found.of != "run" and unit.scope in found.scopes]
+
+
+class _Collected:
+    """Results as they come, job by job; a unit is whole when none of its jobs is missing."""
+
+    def __init__(self, units: Sequence[Unit], jobs: Sequence[Job], nulls: int, seed: int) -> None:
+        self.units, self.nulls, self.seed = units, nulls, seed
+        self.waiting: dict[int, int] = {}
+        for job in jobs:
+            self.waiting[job.number] = self.waiting.get(job.number, 0) + 1
+        self.parts: dict[int, Any] = {}
+        self.null_values: dict[int, dict[Any, Any]] = {}
+        self.whole: set[int] = set()
+        self.told: set[tuple[str, str]] = set()
+
+    def add(self, job: Job, result: Result) -> None:
+        """Take a job's result; log what failed, each failure once."""
+        if isinstance(result, dict):
+            assert job.nulls is not None
+            self.null_values.setdefault(job.number, {})[job.nulls] = result
         else:
-            yield from _node_rows(network, layer, found, value)
+            self.parts[job.number] = result
+            for part in result:
+                if part.reason.startswith(FAILED) and (part.measure, part.reason) not in self.told:
+                    self.told.add((part.measure, part.reason))
+                    _log.warning("%s of %s %s", part.measure, job.unit.layer or "the network", part.reason)
+        self.waiting[job.number] -= 1
+        if not self.waiting[job.number]:
+            self.whole.add(job.number)
 
-
-def _node_rows(network: Network, layer: str, found: Measure, values: Any) -> Iterator[tuple[Any, ...]]:
-    if isinstance(values, Undefined):
-        return  # the measures of the graph give the reason
-    for group, numbers in network.by_group(np.asarray(values, np.float64)).items():
-        for node, number in enumerate(numbers):
-            yield ("node", layer, found.name, float(number), group, node, "" if np.isfinite(number) else found.missing)
-
-
-def _run_rows(run: Run, chosen: list[Measure]) -> Iterator[tuple[Any, ...]]:
-    wanted = [found for found in chosen if found.of == "run"]
-    if not wanted or not run.metrics_path.is_file():
-        return
-    metrics = run.metrics
-    last = int(metrics["epoch"].max()) if len(metrics) else pd.NA
-    for found in wanted:
-        value = found.function(metrics)
-        yield (run.name, last, "network", "", found.name, float(value), "", pd.NA, _reason(value))
-
-
-def _reason(value: Any) -> str:
-    if isinstance(value, Undefined):
-        return value.reason
-    return "" if np.isfinite(value) else "not finite"
+    def table(self) -> pd.DataFrame:
+        """Make the table of all units that are whole."""
+        found = sorted(self.whole)
+        return make_table(
+            ((self.units[i], self.parts[i], self.null_values.get(i, {})) for i in found), self.nulls, self.seed
+        )

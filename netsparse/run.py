@@ -15,7 +15,7 @@ import pandas as pd
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
-from netsparse.storage import read_snapshot, write_snapshot, write_whole
+from netsparse.storage import read_layer_names, read_snapshot, write_snapshot, write_whole
 
 METRIC_COLUMNS = ["epoch", "layer", "metric", "value"]
 
@@ -143,12 +143,11 @@ class Run:
         NetsparseError
             If there is no snapshot of that epoch, or it cannot be read.
         """
-        epochs = self.epochs
-        if epoch == -1 and epochs:
-            epoch = epochs[-1]
-        if epoch not in epochs:
-            raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {epochs or 'none'}")
-        return read_snapshot(self._snapshot_path(epoch))
+        return read_snapshot(self._existing(epoch))
+
+    def layer_names(self, epoch: int) -> list[str]:
+        """Return the names of a snapshot's layers, from its header alone (see `snapshot`)."""
+        return read_layer_names(self._existing(epoch))
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Read the snapshots one after the other, by epoch."""
@@ -160,6 +159,14 @@ class Run:
         if snapshot.epoch is None:
             raise NetsparseError("a snapshot needs an epoch to be stored in a run directory")
         write_snapshot(self._snapshot_path(snapshot.epoch), snapshot)
+
+    def _existing(self, epoch: int) -> Path:
+        epochs = self.epochs
+        if epoch == -1 and epochs:
+            epoch = epochs[-1]
+        if epoch not in epochs:
+            raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {epochs or 'none'}")
+        return self._snapshot_path(epoch)
 
     def _snapshot_path(self, epoch: int) -> Path:
         return self.snapshots_path / f"epoch-{epoch:04d}.safetensors"

@@ -138,6 +138,15 @@ def read_snapshot(path: Path) -> Snapshot:
         raise MaskFormatError(f"{path}: broken snapshot: {error}") from error
 
 
+def read_layer_names(path: Path) -> list[str]:
+    """Read the names of a snapshot's layers (see `read_snapshot`)."""
+    header = read_header(path, SNAPSHOT_FORMAT, SNAPSHOT_VERSION)
+    try:
+        return [str(described["name"]) for described in header["layers"]]
+    except (KeyError, TypeError) as error:
+        raise MaskFormatError(f"{path}: broken snapshot: {error}") from error
+
+
 def _read_layer(i: int, described: dict[str, Any], tensors: dict[str, np.ndarray]) -> LayerGraph:
     indptr, indices = tensors[f"layers.{i}.indptr"], tensors[f"layers.{i}.indices"]
     n_source, n_target = (int(size) for size in described["shape"])

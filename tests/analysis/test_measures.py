@@ -18,7 +18,12 @@ from netsparse.analysis.measure import COLUMNS, LEVELS, choose
 ON_GRAPHS = [(name, variant) for name, variants in MEASURES.items() for variant in variants if variant.of != "run"]
 IDS = [f"{name}-{variant.of}" for name, variant in ON_GRAPHS]
 # Bootstraps and permutations are slow, and change nothing in what the contract asks.
-QUICK = {"power_law_p": {"n_bootstraps": 5}}
+QUICK: dict[str, dict[str, int]] = {
+    "power_law_p": {"n_bootstraps": 5},
+    "rich_club_p": {"n_nulls": 5},
+    "rich_club_peak": {"n_nulls": 5},
+    "structural_consistency": {"n_repeats": 2},
+}
 
 
 def value_of(variant, graph, **options):
@@ -183,8 +188,17 @@ def test_bad_requests(chain, trained_run):
         ns.measure(chain(1), epochs=[1])
     with pytest.raises(NetsparseError, match="no snapshot of epoch 77"):
         ns.measure(trained_run, ["n_links"], epochs=[77])
-    with pytest.raises(NetsparseError, match="without null models"):
-        ns.measure(chain(1), nulls=10)
+    for nulls in (-1, 1.5, True, "3"):
+        with pytest.raises(NetsparseError, match="nulls is the number"):
+            ns.measure(chain(1), nulls=nulls)
+    for seed in (-1, 0.5):
+        with pytest.raises(NetsparseError, match="a seed is"):
+            ns.measure(chain(1), seed=seed)
+    for n_jobs in (0, -2, 1.5):
+        with pytest.raises(NetsparseError, match="jobs are"):
+            ns.measure(chain(1), n_jobs=n_jobs)
+    with pytest.raises(NetsparseError, match="its own workers"):
+        ns.measure(chain(1), n_jobs=2, cluster="tcp://127.0.0.1:8786")
     assert len(ns.measure(chain(1), ["nominal_depth"], nulls=0, seed=0)) == 1
     with pytest.raises(NetsparseError, match="load it first"):
         ns.measure("mask.npz")
@@ -196,7 +210,7 @@ def test_intermediate_results_are_computed_once(monkeypatch, chain):
     import sys
 
     calls = []
-    module = sys.modules["netsparse.analysis.hyperbolic"]
+    module = sys.modules["netsparse.analysis.coalescent"]
     original = module._embed
     monkeypatch.setattr(module, "_embed", lambda *a: calls.append(1) or original(*a))
     ns.measure(chain(1).layers[0], ["theta", "radius", "angular_separability", "hierarchical_span", "meta_depth"])

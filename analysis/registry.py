@@ -1,0 +1,109 @@
+"""The registered measures: `register` adds one, `choose` finds those of a level or of a list of names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from netsparse.analysis.network import as_network
+from netsparse.errors import NetsparseError
+from netsparse.registry import Registry, summary_line
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LEVELS = ("fast", "standard", "full")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One registered function.
+
+    Attributes
+    ----------
+    name : str
+    of : {"graph", "group", "node", "run"}
+        What it gives: a number, a number a neuron group, one a neuron, or a number from a run's metrics.
+    level : {"fast", "standard", "full"}
+        By cost: ``fast`` at every epoch, ``standard`` for a snapshot, ``full`` what takes its time.
+    scopes : tuple of str
+        ``"layer"`` and/or ``"network"``.
+    function : callable
+        Takes a `Network` (``of="run"``: the metrics).
+    missing : str
+        Why a neuron has no value where it has none.
+    seeded : bool
+        Whether it takes a ``seed``.
+    """
+
+    name: str
+    of: str
+    level: str
+    scopes: tuple[str, ...]
+    function: Callable[..., Any]
+    missing: str = ""
+    seeded: bool = False
+
+
+class Variants(list[Measure]):
+    """The functions of one measure: the number itself and, for some, the same by group or by neuron."""
+
+    @property
+    def summary(self) -> str:
+        """What the measure is, in a line."""
+        return summary_line(self[0].function)
+
+
+MEASURES: Registry[Variants] = Registry("measure")
+
+
+def register(
+    level: str,
+    *,
+    of: str = "graph",
+    name: str | None = None,
+    scopes: tuple[str, ...] = ("layer", "network"),
+    missing: str = "",
+) -> Callable[[F], F]:
+    """Register a function as a measure (as ``measure(level, …)``, the decorator).
+
+    The function takes a `Network` and gives what ``of`` says; registered, it takes any graph. A second function of the
+    same ``name`` adds a variant, such as the same measure per group. A parameter ``seed`` gets the table's seed;
+    ``missing`` is the reason why a neuron may have no value.
+    """
+
+    def decorate(function: F) -> F:
+        key = name or function.__name__
+        if key not in MEASURES:
+            MEASURES.add(key, Variants())
+        seeded = "seed" in inspect.signature(function).parameters
+        MEASURES[key].append(Measure(key, of, level, scopes, function, missing, seeded))
+        if of == "run":
+            return function
+
+        @wraps(function)
+        def on_any_graph(graph: Any, *args: Any, **kwargs: Any) -> Any:
+            return function(as_network(graph), *args, **kwargs)
+
+        return on_any_graph  # type: ignore[return-value]
+
+    return decorate
+
+
+def choose(measures: str | Sequence[str]) -> list[Measure]:
+    """Return the measures of a level or of a list of names.
+
+    Raises
+    ------
+    NetsparseError
+        If a name is unknown or there is none.
+    """
+    if isinstance(measures, str) and measures in LEVELS:
+        wanted = LEVELS[: LEVELS.index(measures) + 1]
+        return [found for variants in MEASURES.values() for found in variants if found.level in wanted]
+    names = [measures] if isinstance(measures, str) else list(measures)
+    if not names:
+        raise NetsparseError(f"no measure is named; choose a level ({', '.join(LEVELS)}) or: {', '.join(MEASURES)}")
+    return [found for name in dict.fromkeys(names) for found in MEASURES[name]]
