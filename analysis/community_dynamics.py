@@ -12,9 +12,10 @@ import pandas as pd
 from netsparse.analysis.communities import find_communities
 from netsparse.analysis.network import as_network
 from netsparse.errors import NetsparseError
+from netsparse.run import Run
 
 
-def community_stability(epochs: Sequence[Any] | pd.DataFrame, layer: str = "", seed: int = 0) -> pd.DataFrame:
+def community_stability(epochs: Sequence[Any] | pd.DataFrame | Run, layer: str = "", seed: int = 0) -> pd.DataFrame:
     """Compare the communities of each epoch with those of the next by adjusted mutual information.
 
     Over the nodes that have a link in both epochs. 1 if the communities are the same, about 0 if they have no more in
@@ -22,9 +23,9 @@ def community_stability(epochs: Sequence[Any] | pd.DataFrame, layer: str = "", s
 
     Parameters
     ----------
-    epochs : list of graphs, list of label arrays, or table of measures
+    epochs : list of graphs, list of label arrays, table of measures, or Run
         Graphs of the same nodes, as snapshots: their communities are searched. Label arrays: one label a node, −1 or
-        NaN for none. A table that holds the measure ``community``: nothing is computed again.
+        NaN for none. A table that holds the measure ``community``, a run's own too: nothing is computed again.
     layer : str
         Of a table: the layer. Default: the whole network.
     seed : int
@@ -62,7 +63,7 @@ def community_stability(epochs: Sequence[Any] | pd.DataFrame, layer: str = "", s
     return pd.DataFrame(rows, columns=["epoch", "next_epoch", "n_nodes", "stability"])
 
 
-def community_flow(epochs: Sequence[Any] | pd.DataFrame, layer: str = "", seed: int = 0) -> pd.DataFrame:
+def community_flow(epochs: Sequence[Any] | pd.DataFrame | Run, layer: str = "", seed: int = 0) -> pd.DataFrame:
     """Count the nodes that go from each community to each of the next epoch.
 
     Parameters
@@ -97,8 +98,10 @@ def community_flow(epochs: Sequence[Any] | pd.DataFrame, layer: str = "", seed: 
     return pd.DataFrame(rows, columns=["epoch", "next_epoch", "community", "next_community", "n_nodes"])
 
 
-def _labels(epochs: Sequence[Any] | pd.DataFrame, layer: str, seed: int) -> list[tuple[Any, np.ndarray]]:
+def _labels(epochs: Sequence[Any] | pd.DataFrame | Run, layer: str, seed: int) -> list[tuple[Any, np.ndarray]]:
     """Give epoch and label of every node, −1 for none."""
+    if isinstance(epochs, Run):
+        epochs = epochs.measures
     found = _of_table(epochs, layer) if isinstance(epochs, pd.DataFrame) else _of_list(epochs, seed)
     sizes = sorted({len(labels) for _, labels in found})
     if len(sizes) > 1:

@@ -50,8 +50,10 @@ def count_l3(indptr: np.ndarray, indices: np.ndarray, n_chunks: int) -> tuple[np
     for chunk in numba.prange(n_chunks):
         shared = np.zeros(n, np.int32)  # neighbours shared with v
         for v in range(chunk, n, n_chunks):
+            wedges = 0
             for p in range(indptr[v], indptr[v + 1]):
                 u = indices[p]
+                wedges += indptr[u + 1] - indptr[u]
                 for q in range(indptr[u], indptr[u + 1]):
                     shared[indices[q]] += 1
             for p in range(indptr[v], indptr[v + 1]):
@@ -63,6 +65,9 @@ def count_l3(indptr: np.ndarray, indices: np.ndarray, n_chunks: int) -> tuple[np
                         nodes += 1
                         links += shared[a] - 1
                 near[p], middle[p] = nodes, links
+            if wedges > n:
+                shared[:] = 0
+                continue
             for p in range(indptr[v], indptr[v + 1]):
                 u = indices[p]
                 for q in range(indptr[u], indptr[u + 1]):

@@ -138,6 +138,12 @@ def test_stability_and_flow_over_epochs(chain):
     assert len(analysis.community_stability(table, layer="layer1")) == 2
 
 
+def test_stability_of_a_run(trained_run):
+    found = analysis.community_stability(trained_run)
+    assert found[["epoch", "next_epoch"]].to_numpy().tolist() == [[0, 4]]
+    assert analysis.community_flow(trained_run)["n_nodes"].sum() >= found["n_nodes"][0]
+
+
 def test_stability_of_odd_epochs(chain):
     assert analysis.community_stability([[0, 0, 1]]).empty
     assert np.isnan(analysis.community_stability([[0, -1], [-1, 0]])["stability"][0])
