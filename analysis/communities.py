@@ -8,7 +8,7 @@ import igraph
 import numpy as np
 
 from netsparse.analysis.measure import measure
-from netsparse.analysis.network import LARGE, Network
+from netsparse.analysis.network import LARGE, Network, as_network
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 
@@ -251,6 +251,19 @@ def n_communities(network: Network, seed: int = 0) -> float:
     """
     partition = find_communities(network, seed)
     return 0.0 if partition is None else float(partition.labels.max() + 1)
+
+
+def community_sizes(graph: Any, seed: int = 0) -> np.ndarray:
+    """Count the nodes of each community of the partition of `modularity`, the largest first; empty without links.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> community_sizes(nx.disjoint_union(nx.complete_graph(4), nx.complete_graph(3)))
+    array([4, 3])
+    """
+    partition = find_communities(as_network(graph), seed)
+    return np.bincount(partition.labels[partition.labels >= 0]) if partition is not None else np.zeros(0, np.int64)
 
 
 @measure("standard")

@@ -117,7 +117,7 @@ def power_law_x_min(network: Network) -> float:
     return Undefined(_REASON) if fit is None else float(fit.x_min)
 
 
-@measure("full")
+@measure("standard")
 def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> float:
     """Give the p-value of the power law: the share of synthetic data sets that fit worse than the degrees do.
 

@@ -72,6 +72,8 @@ def test_nodes_without_links_are_in_no_community():
     assert partition.labels.tolist() == [-1, 0, 0, 1, 1, -1, 0, 0, 1, 1]
     assert partition.modularity == analysis.bipartite_modularity(network) == 0.5
     assert analysis.n_communities(network) == 2
+    assert analysis.community_sizes(network).tolist() == [4, 4]
+    assert analysis.community_sizes(nx.empty_graph(3)).tolist() == []
 
 
 def test_large_graphs_take_one_short_run(monkeypatch, random_layer):
