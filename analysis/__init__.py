@@ -29,6 +29,7 @@ from netsparse.analysis.degrees import (
 )
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.hyperbolic import c_score, hd_correlation, hyperbolic_distance, poincare_radius
+from netsparse.analysis.itop import itop_rate
 from netsparse.analysis.lcp import lcp_correlation
 from netsparse.analysis.measure import MEASURES, measure
 from netsparse.analysis.metadepth import hierarchical_span, k_core_depth, meta_depth, nominal_depth
@@ -156,6 +157,7 @@ __all__ = [
     "hub_path_share",
     "hyperbolic_distance",
     "hyperbolic_radii",
+    "itop_rate",
     "k_core_depth",
     "largest_community",
     "latapy_clustering",
