@@ -148,12 +148,12 @@ def units_of(graphs: Any, epochs: Iterable[int] | None = None, run: str = "") ->
         If an epoch has no snapshot, or something is no graph.
     """
     if isinstance(graphs, Run):
-        units, path = [], str(graphs.path.resolve())
+        units, path, run = [], str(graphs.path.resolve()), run or graphs.name
         for epoch in graphs.epochs if epochs is None else epochs:
             epoch = graphs.epochs[-1] if epoch == -1 and graphs.epochs else int(epoch)
-            units += [Unit(graphs.name, epoch, "layer", name, path=path) for name in graphs.layer_names(epoch)]
-            units.append(Unit(graphs.name, epoch, "network", "", path=path))
-        return [*units, Unit(graphs.name, None, "run", "", path=path)]
+            units += [Unit(run, epoch, "layer", name, path=path) for name in graphs.layer_names(epoch)]
+            units.append(Unit(run, epoch, "network", "", path=path))
+        return [*units, Unit(run, None, "run", "", path=path)]
     if epochs is not None:
         raise NetsparseError("epochs can be chosen of a run only")
     found = graphs if isinstance(graphs, (list, tuple)) else [graphs]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,6 @@ import typer
 from netsparse.errors import NetsparseError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from netsparse.run import Run
     from netsparse.training.config import TrainConfig
 
@@ -191,6 +190,10 @@ def train(
     snapshot_every: Annotated[
         int | None, typer.Option(help="Epochs from one snapshot to the next.", show_default="1")
     ] = None,
+    measure_every: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Measure every N-th epoch while training goes on, in the background."),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the metrics to RUN/tensorboard as well.")
     ] = False,
@@ -200,7 +203,9 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Go on with an interrupted run, with its own options; takes no others."),
+        typer.Option(
+            metavar="RUN", help="Go on with an interrupted run, with its own options; takes --measure-every alone."
+        ),
     ] = None,
 ) -> None:
     """Train a network, then measure it and draw its figures. Without options: CHT on scikit-learn's digits.
@@ -211,6 +216,8 @@ def train(
 
     if no_early_stop and early_stop is not None:
         raise NetsparseError("--early-stop and --no-early-stop exclude each other")
+    if measure_every is not None and measure_every < 1:
+        raise NetsparseError(f"--measure-every is a number of epochs of at least 1, not {measure_every}")
     given: dict[str, Any] = {
         "dataset": dataset,
         "data_dir": data_dir,
@@ -244,17 +251,17 @@ def train(
             raise NetsparseError(
                 f"--resume goes on with the run's own options: leave --{option} out, or train a new run"
             )
-        return _train(TrainConfig.resolve(_stored(resume)), resume, resume=True)
+        return _train(TrainConfig.resolve(_stored(resume)), resume, measure_every, resume=True)
     options = TrainConfig.read(config) if config else {}
     named = _out(options.pop("out", None))
     if method is not None and options.get("method", method) != method:
         options = _without_method(options, method)
     if "parts" in given and isinstance(options.get("parts"), dict):
         given["parts"] = {**options["parts"], **given["parts"]}
-    _train(TrainConfig.resolve({**options, **given}), named if out is None else out)
+    _train(TrainConfig.resolve({**options, **given}), named if out is None else out, measure_every)
 
 
-def _train(config: TrainConfig, out: Path | None, *, resume: bool = False) -> None:
+def _train(config: TrainConfig, out: Path | None, measure_every: int | None, *, resume: bool = False) -> None:
     """Train, measure and draw; in the first process of several."""
     from netsparse.run import Run
     from netsparse.training import processes
@@ -289,8 +296,13 @@ def _train(config: TrainConfig, out: Path | None, *, resume: bool = False) -> No
             + (f", {processes.count()} processes" if processes.count() > 1 else "")
         )
         try:
-            with training_progress(config.epochs) as show:
-                result = train_network(config, run, show, data, resume=resume)
+            with _measuring(run, config, measure_every, resume) as follow, training_progress(config.epochs) as show:
+
+                def tell(report: Any) -> None:
+                    show(report)
+                    follow(report.epoch)
+
+                result = train_network(config, run, tell, data, resume=resume)
         except NetsparseError:
             if not resume:
                 run.discard_if_empty()
@@ -300,11 +312,37 @@ def _train(config: TrainConfig, out: Path | None, *, resume: bool = False) -> No
         f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
         f"{100 * result.best_test_accuracy:.2f} % at epoch {result.best_epoch}, which validation chooses."
     )
-    _measure_run(run)
+    from netsparse.analysis.background import measure_run
+    from netsparse.progress import jobs_progress
+
+    with jobs_progress("Measuring") as show_jobs:
+        measure_run(run, resume=measure_every is not None, on_progress=show_jobs)
     _draw(run, None, ["png"])
     epochs_kept = run.epochs
     print(f"\nRun directory  {run.path}\nFigures        {run.figures_path}")
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+
+
+@contextmanager
+def _measuring(run: Run, config: TrainConfig, every: int | None, resume: bool) -> Iterator[Callable[[int], None]]:
+    """Measure every so many epochs in the background; gives what is to be told of an epoch."""
+    if every is None:
+        yield lambda epoch: None
+        return
+    from netsparse.analysis.background import BackgroundMeasuring
+    from netsparse.training.checkpoint import checkpoint_epoch
+
+    done = checkpoint_epoch(run.checkpoint_path) if resume and run.checkpoint_path.is_file() else 0
+    with BackgroundMeasuring(run, done) as background:
+
+        def follow(epoch: int) -> None:
+            # the last epoch is measured by more measures in the end
+            if epoch % every == 0 and epoch % config.snapshot_every == 0 and epoch < config.epochs:
+                background.follow(epoch)
+
+        for epoch in range(done + 1):
+            follow(epoch)
+        yield follow
 
 
 def _stored(run: Path) -> dict[str, Any]:
@@ -363,25 +401,6 @@ def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
             file=sys.stderr,
         )
     return {name: value for name, value in options.items() if name not in own | same}
-
-
-def _measure_run(run: Run) -> None:
-    """Measure the first and the last snapshot by the standard, those between by the fast measures."""
-    import pandas as pd
-
-    from netsparse.analysis import measure
-    from netsparse.progress import steps
-
-    epochs = run.epochs
-    if not epochs:
-        raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
-    ends, between = [epochs[0], epochs[-1]], epochs[1:-1]
-    tables = [measure(run, "standard", epochs=ends), measure(run, "fast", epochs=steps(between, "Measuring"))]
-    # a measure of the whole run stands in both
-    table = pd.concat(tables, ignore_index=True).drop_duplicates(
-        ["epoch", "scope", "layer", "measure", "group", "node"]
-    )
-    run.write_measures(table.sort_values("epoch", kind="stable", ignore_index=True))
 
 
 def _draw(run: Run, out: Path | None, formats: Sequence[str]) -> list[Path]:
@@ -460,26 +479,46 @@ def measure(
         str, typer.Option(help="fast, standard, full, or names with commas; `netsparse list measures` tells them.")
     ] = "standard",
     epochs: Annotated[str | None, typer.Option(help="Of a run: epochs with commas.", show_default="all")] = None,
-    seed: Annotated[int, typer.Option(help="Of measures that draw.")] = 0,
+    nulls: Annotated[
+        int,
+        typer.Option(
+            metavar="K",
+            help="Compare with K graphs of the same degrees and K with the same number of links only: mean, sd, z, p.",
+        ),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of measures that draw, and of the null models.")] = 0,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes; -1: one a core.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster that does the work.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the whole table: .parquet, .csv or .json.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Complete the .parquet table of --out: what is in it is not computed again."),
+    ] = False,
 ) -> None:
     """Measure runs, snapshots or another program's masks, and print a table."""
-    import pandas as pd
+    from netsparse.analysis.files import measure_files
+    from netsparse.analysis.registry import LEVELS
+    from netsparse.progress import jobs_progress, print_measures
 
-    from netsparse.analysis.measure import LEVELS, choose
-    from netsparse.progress import print_measures
-    from netsparse.run import check_table_path, write_table
-
-    names = measures if measures in LEVELS else [n for n in measures.split(",") if n]
-    choose(names)  # an unknown name is told before anything is read
+    with jobs_progress("Measuring") as show:
+        names, table = measure_files(
+            paths,
+            measures if measures in LEVELS else [name for name in measures.split(",") if name],
+            nulls,
+            seed,
+            epochs=_epochs(epochs),
+            n_jobs=jobs,
+            cluster=cluster,
+            out=out,
+            resume=resume,
+            on_graph=lambda path, layer: print(f"{path}: {layer!r}", file=sys.stderr),
+            on_progress=show,
+        )
+    for path, name in names.items():
+        print_measures(str(path), table[table["run"] == name])
     if out is not None:
-        check_table_path(out)
-    tables = [_measure_path(path, names, _epochs(epochs), seed) for path in paths]
-    table = pd.concat(tables, ignore_index=True)
-    for path, part in zip(paths, tables, strict=True):
-        print_measures(str(path), part)
-    if out is not None:
-        write_table(out, table)
         print(f"Written: {out} ({len(table)} rows)")
 
 
@@ -490,27 +529,6 @@ def _epochs(text: str | None) -> list[int] | None:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise NetsparseError(f"--epochs takes whole numbers with commas, such as 0,60; not {text!r}") from error
-
-
-def _measure_path(path: Path, names: str | list[str], epochs: list[int] | None, seed: int) -> pd.DataFrame:
-    from netsparse.analysis import measure as measure_graphs
-    from netsparse.masks import load
-    from netsparse.progress import steps
-    from netsparse.run import Run
-
-    found = load(path)
-    if isinstance(found, Run):
-        chosen = found.epochs if epochs is None else epochs
-        if not chosen:
-            raise NetsparseError(f"{path}: the run holds no snapshot yet")
-        return measure_graphs(found, names, epochs=steps(chosen, "Measuring"), seed=seed)
-    if epochs is not None:
-        raise NetsparseError(f"--epochs chooses among the snapshots of a run; {path} is not a run directory")
-    for snapshot in found if isinstance(found, list) else [found]:
-        for layer in snapshot.layers:
-            print(f"{path}: {layer!r}", file=sys.stderr)
-    table = measure_graphs(found, names, seed=seed)
-    return table.assign(run=path.name)
 
 
 @app.command()

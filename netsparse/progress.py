@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import pandas as pd
 from rich.console import Console
@@ -21,8 +21,6 @@ from rich.table import Table
 from rich.text import Text
 
 from netsparse.registry import summary_line
-
-T = TypeVar("T")
 
 
 class Report(Protocol):
@@ -70,24 +68,23 @@ def _print_line(report: Report) -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
-def steps(items: Sequence[T], description: str) -> Iterator[T]:
-    """Yield items under a progress bar, which is shown on stderr in a terminal only."""
+@contextmanager
+def jobs_progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many jobs of how many are done and the time left, on stderr, in a terminal only."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from items
+        yield lambda done, total: None
         return
-    with Progress(
+    columns = (
         TextColumn(description),
         MofNCompleteColumn(),
         BarColumn(),
+        TextColumn("ETA"),
         TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        task = progress.add_task(description, total=len(items))
-        for item in items:
-            yield item
-            progress.advance(task)
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _console() -> Console:
@@ -97,7 +94,10 @@ def _console() -> Console:
 
 
 def print_measures(title: str, table: pd.DataFrame) -> None:
-    """Print the measures of layers and networks: a row a measure, a column a layer and epoch (of many the two ends)."""
+    """Print the measures of layers and networks: a row a measure, a column a layer and epoch (of many the two ends).
+
+    Estimates come with ± their standard error, and where there are null models z and p of those with the same degrees.
+    """
     rows = table[table["scope"].isin(["layer", "network"])]
     epochs = sorted(rows["epoch"].dropna().unique())
     if len(epochs) > 2:
@@ -109,26 +109,39 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
     for epoch, scope, layer in columns:
         at = f"epoch {epoch}" if epoch >= 0 else ""
         shown.add_column(Text(f"{layer if scope == 'layer' else 'network'}\n{at}".strip()), justify="right")
-    values = {
-        (name, epoch, scope, layer): value
-        for name, epoch, scope, layer, value in zip(
-            rows["measure"], rows["epoch"].fillna(-1), rows["scope"], rows["layer"], rows["value"], strict=True
+    cells = {
+        (name, epoch, scope, layer): _cell(row)
+        for name, epoch, scope, layer, row in zip(
+            rows["measure"],
+            rows["epoch"].fillna(-1),
+            rows["scope"],
+            rows["layer"],
+            rows.to_dict("records"),
+            strict=True,
         )
     }
     for name in dict.fromkeys(rows["measure"]):
-        shown.add_row(name, *(_number(values.get((name, *column))) for column in columns))
+        shown.add_row(name, *(cells.get((name, *column), "") for column in columns))
     console = _console()
     console.print(shown)
     undefined = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
     for name, layer, reason in zip(undefined["measure"], undefined["layer"], undefined["reason"], strict=True):
-        console.print(Text(f"{name} of {layer or 'the network'} is undefined: {reason}"))
+        how = "" if reason.startswith("failed: ") else "is undefined: "
+        console.print(Text(f"{name} of {layer or 'the network'} {how}{reason}"))
     if len(epochs) > 2:
         console.print(Text(f"{len(epochs)} epochs were measured; the first and the last are shown"))
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
+def _cell(row: Mapping[str, Any]) -> str:
+    told = _number(row["value"])
+    if pd.notna(row.get("standard_error")):
+        told += f" ± {row['standard_error']:.2g}"
+    if pd.notna(row.get("p")):
+        told += f"  z {row['z']:.3g}  p {row['p']:.2g}" if pd.notna(row["z"]) else f"  p {row['p']:.2g}"
+    return told
+
+
+def _number(value: float) -> str:
     return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e9 else f"{value:.6g}"
 
 

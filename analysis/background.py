@@ -1,0 +1,193 @@
+"""Measuring while a network trains: a process of its own, of low priority, that follows the run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from types import TracebackType
+
+import numba
+import pandas as pd
+import threadpoolctl
+
+from netsparse.analysis.jobs import Unit, units_of
+from netsparse.analysis.measure import compute
+from netsparse.analysis.registry import Measure, choose
+from netsparse.errors import NetsparseError
+from netsparse.run import Run
+
+_log = logging.getLogger("netsparse")
+
+# Seconds between two looks for a snapshot that is still being written, and after which it is given up.
+_LOOK, _GIVE_UP = 0.1, 60.0
+
+# Seconds that the table is written apart at least.
+_EVERY = 2.0
+
+# Seconds that the process has to finish the epoch that it measures when training is over.
+_FINISH = 120.0
+
+
+def run_plan(run: Run) -> list[tuple[Unit, list[Measure]]]:
+    """Plan what a trained run's table holds: the standard measures of both ends, the fast ones of all between.
+
+    Raises
+    ------
+    NetsparseError
+        If the run has no snapshot.
+    """
+    epochs = run.epochs
+    if not epochs:
+        raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
+    standard, fast = choose("standard"), choose("fast")
+    ends = (epochs[0], epochs[-1])
+    return [(unit, standard if unit.scope == "run" or unit.epoch in ends else fast) for unit in units_of(run, epochs)]
+
+
+def measure_run(run: Run, *, resume: bool = False, on_progress: Callable[[int, int], object] | None = None) -> None:
+    """Write a trained run's ``measures.parquet`` (see `run_plan`).
+
+    Parameters
+    ----------
+    resume : bool
+        Take up the table that is there, if it is one that can be.
+    """
+    table = compute(run_plan(run), done=_there(run) if resume else None, keep=False, on_progress=on_progress)
+    run.write_measures(table)
+
+
+def _there(run: Run) -> pd.DataFrame | None:
+    """Return the table that is there, if this module made it."""
+    try:
+        table = run.measures
+    except NetsparseError:
+        return None
+    return table if table.attrs == {"seed": 0, "nulls": 0} else None
+
+
+class BackgroundMeasuring:
+    """Measures epochs of a run that is being trained by the fast measures, into its ``measures.parquet``.
+
+    Used in a ``with`` block around the training. The process has one thread and the lowest priority; if it dies,
+    nothing is lost but its work. Leaving the block waits for the epoch under way, or, if an error leads out, does not.
+
+    Parameters
+    ----------
+    run : Run
+    done : int, optional
+        Of a training that goes on: the epoch behind which it does. What was measured of later ones is forgotten, and
+        snapshots that are there of them are left alone, since they will be written again.
+
+    Examples
+    --------
+    >>> import tempfile, netsparse as ns
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = Run.create(folder + "/run")
+    ...     with BackgroundMeasuring(run) as background:
+    ...         run.write_snapshot(ns.Snapshot([ns.LayerGraph.from_mask([[1, 0]])], epoch=0))
+    ...         background.follow(0)
+    ...         background.finish()
+    ...     int(run.measures.query("measure == 'n_links'")["value"].iloc[0])
+    1
+    """
+
+    def __init__(self, run: Run, done: int | None = None) -> None:
+        self._stale: set[int] = set()
+        if run.measures_path.is_file():  # of a training before
+            table = _there(run)
+            if table is not None:
+                kept = table[(table["epoch"] <= (0 if done is None else done)).fillna(False).astype(bool)]
+                kept.attrs = table.attrs
+                run.write_measures(kept)
+        if done is not None:
+            self._stale = {epoch for epoch in run.epochs if epoch > done}
+        context = multiprocessing.get_context("spawn")
+        receiver, self._sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=_follow, args=(str(run.path.resolve()), receiver), daemon=True)
+        self._process.start()
+        receiver.close()
+
+    def follow(self, epoch: int) -> None:
+        """Have an epoch measured, whose snapshot is there or about to be written."""
+        if epoch in self._stale:
+            return
+        try:
+            self._sender.send(epoch)
+        except OSError:  # the process died: what it does not measure is measured in the end
+            self._stale.add(epoch)
+
+    def finish(self) -> None:
+        """Wait until all that was handed over is measured."""
+        self._end(None, wait=True)
+
+    def _end(self, patience: float | None, wait: bool) -> None:
+        if self._sender.closed:
+            return
+        with contextlib.suppress(OSError):  # it died
+            self._sender.send("finish" if wait else "stop")
+        self._sender.close()
+        self._process.join(patience)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        if self._process.exitcode:
+            _log.warning(
+                "the process that measured in the background ended with code %s; the rest is measured now",
+                self._process.exitcode,
+            )
+
+    def __enter__(self) -> BackgroundMeasuring:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end(_FINISH if error is None else 1.0, wait=False)
+
+
+def _follow(path: str, receiver: Connection) -> None:
+    """Measure the epochs that are told, until the training ends; in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training ends it
+    if hasattr(os, "nice"):
+        os.nice(19)
+    numba.set_num_threads(1)
+    threadpoolctl.threadpool_limits(1)
+    run, measures = Run(path), choose("fast")
+    table, waiting, written = _there(run), [], time.monotonic()
+    more, stop = True, False
+    while (more or waiting) and not stop:
+        while more and (not waiting or receiver.poll()):
+            try:
+                told = receiver.recv()
+            except EOFError:  # the training was killed
+                return
+            more, stop = not isinstance(told, str), told == "stop"
+            if more:
+                waiting.append(told)
+        if not waiting or stop:
+            continue
+        epoch = waiting.pop(0)
+        if not _appears(run, epoch):
+            continue
+        plan = [(unit, measures) for unit in units_of(run, [epoch]) if unit.scope != "run"]
+        table = compute(plan, done=table)
+        if time.monotonic() - written > _EVERY:
+            run.write_measures(table)
+            written = time.monotonic()
+    if table is not None:
+        run.write_measures(table)
+
+
+def _appears(run: Run, epoch: int) -> bool:
+    """Wait for a snapshot."""
+    for _ in range(int(_GIVE_UP / _LOOK)):
+        if epoch in run.epochs:
+            return True
+        time.sleep(_LOOK)
+    return False

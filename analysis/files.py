@@ -1,0 +1,105 @@
+"""What `netsparse measure` does: runs, snapshots and other programs' masks in, a table on disk out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from netsparse import masks
+from netsparse.analysis.jobs import Unit, units_of
+from netsparse.analysis.measure import check_request, compute
+from netsparse.analysis.registry import Measure, choose
+from netsparse.errors import NetsparseError
+from netsparse.run import Run, check_table_path, read_table, write_table
+
+
+def measure_files(
+    paths: Sequence[Path],
+    measures: str | Sequence[str] = "standard",
+    nulls: int = 0,
+    seed: int = 0,
+    *,
+    epochs: Sequence[int] | None = None,
+    n_jobs: int = 1,
+    cluster: str | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    on_graph: Callable[[Path, Any], object] | None = None,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> tuple[dict[Path, str], pd.DataFrame]:
+    """Measure files (see `measure`) and write the table.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        Run directories, snapshots, masks.
+    epochs : sequence of int, optional
+        Of runs.
+    out : pathlib.Path, optional
+        Where the table is to be. A new ``.parquet``, or one that is resumed, is also written every few seconds, and
+        when the work is interrupted; an old table is replaced by a whole one only.
+    resume : bool
+        Take up the table that is there, if there is one.
+    on_graph : callable, optional
+        Called with path and layer of each mask that was read.
+
+    Returns
+    -------
+    dict of pathlib.Path to str
+        What each is called in the table's column ``run``: its name, or the whole path where two have the same name.
+    pandas.DataFrame
+
+    Raises
+    ------
+    NetsparseError
+        If anything is wrong with what was asked for, before the work begins.
+    """
+    chosen = choose(measures)
+    check_request(nulls, seed, n_jobs, cluster)
+    if out is not None:
+        check_table_path(out)
+    if resume and out is None:
+        raise NetsparseError("--resume goes on with a table: name it by --out")
+    if resume and out is not None and out.suffix != ".parquet":
+        raise NetsparseError(f"{out}: only a .parquet table can be resumed: the others do not hold all that it takes")
+    done = read_table(out) if resume and out is not None and out.is_file() else None
+    paths = list(dict.fromkeys(paths))
+    named = Counter(path.resolve().name for path in paths)
+    names = {path: path.resolve().name if named[path.resolve().name] == 1 else str(path) for path in paths}
+    plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, on_graph)]
+    keeps = out is not None and out.suffix == ".parquet" and (resume or not out.exists())
+
+    def keep(table: pd.DataFrame) -> None:
+        if out is not None and keeps:
+            write_table(out, table)
+
+    table = compute(
+        plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=keep, on_progress=on_progress
+    )
+    if out is not None:
+        write_table(out, table)
+    return names, table
+
+
+def _plan(
+    path: Path,
+    name: str,
+    chosen: list[Measure],
+    epochs: Sequence[int] | None,
+    on_graph: Callable[[Path, Any], object] | None,
+) -> list[tuple[Unit, list[Measure]]]:
+    found = masks.load(path)
+    if isinstance(found, Run):
+        if not (found.epochs if epochs is None else epochs):
+            raise NetsparseError(f"{path}: the run holds no snapshot yet")
+        return [(unit, chosen) for unit in units_of(found, epochs, name)]
+    if epochs is not None:
+        raise NetsparseError(f"--epochs chooses among the snapshots of a run; {path} is not a run directory")
+    for snapshot in found if isinstance(found, list) else [found]:
+        for layer in snapshot.layers if on_graph else ():
+            on_graph(path, layer)  # type: ignore[misc]
+    return [(unit, chosen) for unit in units_of(found, run=name)]
