@@ -306,6 +306,83 @@ def test_measure_a_run(cli, trained_run):
     assert "epoch 2" in out
 
 
+def test_measure_with_null_models_in_processes(cli, trained_run):
+    told = (
+        "measure",
+        trained_run.path,
+        "--measures",
+        "n_links,log10_credit_assigned_paths",
+        "--epochs",
+        "0,4",
+        "--nulls",
+        "4",
+    )
+    code, out, _ = cli(*told, "--jobs", "2", "--out", "t.parquet")
+    assert code == 0
+    assert " z " in out
+    assert " p " in out
+    table = pd.read_parquet("t.parquet")
+    expected = ns.measure(trained_run, ["n_links", "log10_credit_assigned_paths"], 4, epochs=[0, 4])
+    pd.testing.assert_frame_equal(table, expected)
+    assert table.attrs == {"seed": 0, "nulls": 4}
+
+
+def test_measure_is_resumed(cli, trained_run, monkeypatch, tmp_path):
+    from netsparse.analysis import jobs
+
+    original, calls = jobs.run_job, []
+
+    def interrupted(job):
+        calls.append(job)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return original(job)
+
+    monkeypatch.setattr("netsparse.analysis.workers.run_job", interrupted)
+    told = ("measure", trained_run.path, "--measures", "fast", "--out", "t.parquet")
+    code, _, err = cli(*told)
+    assert (code, "interrupted" in err) == (130, True)
+    assert len(pd.read_parquet("t.parquet")) > 0
+    calls.clear()
+    monkeypatch.setattr("netsparse.analysis.workers.run_job", lambda job: calls.append(job) or original(job))
+    for told_more, message in ((["--seed", "1"], "made with seed=0"), (["--nulls", "2"], "made with nulls=0")):
+        code, _, err = cli(*told, "--resume", *told_more)
+        assert (code, message in err, err.count("\n")) == (2, True, 1), err
+    assert cli(*told, "--resume")[0] == 0
+    assert len(calls) == 20 + 1 - 6  # five epochs of three layers and the network, and what is of the whole run
+    first = pd.read_parquet("t.parquet")
+    pd.testing.assert_frame_equal(first, ns.measure(trained_run, "fast"), check_exact=True)
+    calls.clear()
+    assert cli(*told, "--resume")[0] == 0
+    assert [job.unit.scope for job in calls] == ["run"]
+    # a table that is there is replaced by a whole one only
+    monkeypatch.setattr("netsparse.analysis.workers.run_job", interrupted)
+    calls.clear()
+    assert cli(*told)[0] == 130
+    pd.testing.assert_frame_equal(pd.read_parquet("t.parquet"), first)
+
+
+def test_two_masks_of_one_name_are_told_apart(cli, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "m.npy", np.eye(3))
+    assert cli("measure", "a/m.npy", "b/m.npy", "--measures", "n_links", "--out", "t.csv")[0] == 0
+    assert set(pd.read_csv("t.csv")["run"]) == {"a/m.npy", "b/m.npy"}
+
+
+def test_measuring_in_the_background_changes_nothing(cli, tmp_path):
+    small = [*SMALL, "--epochs", "5", "--snapshot-every", "2"]
+    assert cli("train", *small, "--out", "a/run")[0] == 0
+    code, _, err = cli("train", *small, "--measure-every", "1", "--out", "b/run")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "a/run/measures.parquet").read_bytes() == (tmp_path / "b/run/measures.parquet").read_bytes()
+    assert cli("train", "--resume", "b/run", "--measure-every", "2")[0] == 0
+    assert (tmp_path / "a/run/measures.parquet").read_bytes() == (tmp_path / "b/run/measures.parquet").read_bytes()
+    code, _, err = cli("train", *small, "--measure-every", "0", "--out", "c")
+    assert (code, "--measure-every is" in err) == (2, True)
+    assert not (tmp_path / "c").exists()
+
+
 def bad_masks(folder) -> dict[str, str]:
     (folder / "text.npz").write_text("just words")
     with (folder / "objects.pkl").open("wb") as file:
@@ -346,6 +423,12 @@ def test_measure_refuses_what_is_no_mask(cli, tmp_path):
         (["m.npy", "--epochs", "1"], "not a run directory"),
         (["m.npy", "--epochs", "first"], "whole numbers"),
         (["m.npy", "--measures", ","], "no measure is named"),
+        (["m.npy", "--nulls", "-1"], "nulls is the number"),
+        (["m.npy", "--seed", "-1"], "a seed is"),
+        (["m.npy", "--jobs", "0"], "jobs are"),
+        (["m.npy", "--jobs", "2", "--cluster", "tcp://127.0.0.1:1"], "its own workers"),
+        (["m.npy", "--resume"], "name it by --out"),
+        (["m.npy", "--resume", "--out", "t.csv"], "only a .parquet table"),
     ],
 )
 def test_bad_options_of_measure(cli, tmp_path, arguments, message):
