@@ -79,7 +79,7 @@ def hd_correlation(first: Any, second: Any) -> float:
     Raises
     ------
     NetsparseError
-        If the two do not describe equally many nodes.
+        If the two do not describe equally many nodes, or lie in the ball.
 
     References
     ----------
@@ -151,6 +151,8 @@ def c_score(theta: np.ndarray, known: np.ndarray) -> float:
 
 
 def _disk(coordinates: Any) -> tuple[np.ndarray, np.ndarray]:
+    if getattr(coordinates, "elevation", None) is not None:
+        raise NetsparseError("coordinates in the ball: distances are compared in the disk, with dims=2")
     theta, radius = coordinates if isinstance(coordinates, tuple) else (coordinates.theta, coordinates.radius)
     return np.asarray(theta, float), np.asarray(radius, float)
 

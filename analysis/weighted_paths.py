@@ -6,8 +6,9 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 from numba import prange
 
-# Sources that share a block: their distances to a node fill one cache line, and one instruction relaxes all of them.
-LANES = 16
+# Sources that are searched from together, of graphs of up to some size, and of larger ones: their distances to a node
+# lie side by side, so that one instruction relaxes many of them, and those to all nodes should fit the cache.
+_LANES, _SMALL, _LANES_OF_LARGE = 64, 8_000, 16
 # Float32 holds whole numbers exactly up to here.
 _WHOLE = 2.0**24
 # Up to so many nodes distances that are no whole numbers are kept in double precision.
@@ -43,25 +44,27 @@ def weighted_distances(links: sp.csr_array, sources: np.ndarray | None = None) -
         found = _distances(
             start, neighbours, lengths.astype(np.float32), sources, np.empty((len(sources), n), np.float32)
         )
-        # no larger sum can have been rounded to less than 2²⁴
-        if np.where(np.isfinite(found), found, 0.0).max(initial=0.0) < _WHOLE:
+        longest = found.max(initial=0.0)
+        if not np.isfinite(longest):
+            longest = found[np.isfinite(found)].max(initial=0.0)
+        if longest < _WHOLE:  # no larger sum can have been rounded to less
             return found
     return _distances(start, neighbours, lengths, sources, np.empty((len(sources), n), wide))
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def _distances(start, neighbours, lengths, sources, out):  # type: ignore[no-untyped-def]
-    """Correct the distances of 16 sources at a time until none gets shorter.
+    """Correct the distances from some sources at a time until none gets shorter.
 
     The result is Dijkstra's to the last bit: the least over all paths of the sum of lengths from the source on.
     """
     n = len(start) - 1
     n_sources = len(sources)
-    for block in prange((n_sources + LANES - 1) // LANES):
-        first = LANES * block
-        n_here = min(LANES, n_sources - first)
-        distance = np.full((n, LANES), np.inf, lengths.dtype)
-        from_here = np.empty(LANES, lengths.dtype)
+    lanes = _LANES if n <= _SMALL else _LANES_OF_LARGE
+    for block in prange((n_sources + lanes - 1) // lanes):
+        first = lanes * block
+        n_here = min(lanes, n_sources - first)
+        distance = np.full((n, lanes), np.inf, lengths.dtype)
         queued = np.zeros(n, np.bool_)
         queue = np.empty(n, np.int32)
         following = np.empty(n, np.int32)
@@ -76,30 +79,37 @@ def _distances(start, neighbours, lengths, sources, out):  # type: ignore[no-unt
         while n_queue:
             n_following = 0
             for q in range(n_queue):
-                u = np.uint64(queue[q])
+                u = queue[q]
                 queued[u] = False
-                for k in range(LANES):
-                    from_here[k] = distance[u, k]
-                for p in range(np.uint64(start[u]), np.uint64(start[u + np.uint64(1)])):
-                    v = np.uint64(neighbours[p])
-                    length = lengths[p]
-                    shorter = np.int32(0)
-                    for k in range(np.uint64(LANES)):
-                        shorter |= np.int32(1) if from_here[k] + length < distance[v, k] else np.int32(0)
-                    if shorter:
-                        for k in range(np.uint64(LANES)):
-                            new, old = from_here[k] + length, distance[v, k]
-                            distance[v, k] = new if new < old else old
-                        if not queued[v]:
-                            queued[v] = True
-                            following[n_following] = v
-                            n_following += 1
+                from_here = distance[u].copy()
+                for p in range(start[u], start[u + 1]):
+                    v = neighbours[p]
+                    if _relax(distance[v], from_here, lengths[p]) and not queued[v]:
+                        queued[v] = True
+                        following[n_following] = v
+                        n_following += 1
             queue, following = following, queue
             n_queue = n_following
         for k in range(n_here):
             for node in range(n):
                 out[first + k, node] = distance[node, k]
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _relax(distance, from_here, length):  # type: ignore[no-untyped-def]
+    """Shorten what a link shortens; tell whether it did. The number of lanes must not be known to the compiler.
+
+    Of loops of known length it makes one instruction a number, of others one for many.
+    """
+    shorter = np.int32(0)
+    for k in range(len(from_here)):
+        shorter |= np.int32(1) if from_here[k] + length < distance[k] else np.int32(0)
+    if shorter:
+        for k in range(len(from_here)):
+            new, old = from_here[k] + length, distance[k]
+            distance[k] = new if new < old else old
+    return shorter
 
 
 def spanning_tree(links: sp.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -181,6 +181,16 @@ def test_nasty_layers_give_an_embedding_or_a_reason(nasty_layer, reduction, comp
         assert np.isfinite(found.radius).any() or found.reason
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_eigenvalues_of_many_vectors_give_the_same_twice(reduction):
+    for graph in (nx.star_graph(400), nx.complete_bipartite_graph(150, 160), nx.complete_graph(310)):
+        first, again = (
+            analysis.coalescent_embedding(graph, reduction=reduction, angular_adjustment=None) for _ in "ab"
+        )
+        assert np.isfinite(first.theta).all()
+        assert np.array_equal(first.theta, again.theta)
+
+
 def test_what_cannot_be_embedded():
     graph = nx.karate_club_graph()
     for options, message in (

@@ -80,5 +80,8 @@ def test_comparison_of_too_few_or_unequal():
     assert analysis.hd_correlation((zeros, zeros), (zeros, zeros)).reason
     with pytest.raises(NetsparseError, match="equal length"):
         analysis.c_score(one, zeros)
+    ball = analysis.coalescent_embedding(np.ones((5, 5)) - np.eye(5), dims=3)
+    with pytest.raises(NetsparseError, match="ball"):
+        analysis.hd_correlation(ball, ball)
     with pytest.raises(NetsparseError, match="equally many"):
         analysis.hd_correlation((one, radius), (zeros, zeros))
