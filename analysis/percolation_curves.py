@@ -59,7 +59,9 @@ class PercolationCurve:
 
 
 def _mean(values: np.ndarray) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0)
+    if np.ptp(values) == 0.0:  # the mean of equal numbers may differ from them in its last digit
+        return Estimate(float(values[0]), 0.0)
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def percolation_curve(

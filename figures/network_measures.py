@@ -87,4 +87,4 @@ def _number(value: float) -> str:
         return "–"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}"
-    return f"{value:.2e}" if abs(value) >= 1e6 else f"{value:.3f}"
+    return f"{value:.2e}" if abs(value) >= 1e6 else f"{value:.3f}" if abs(value) >= 1e-3 else f"{value:.1e}"
