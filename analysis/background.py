@@ -159,7 +159,8 @@ def _follow(path: str, receiver: Connection) -> None:
     numba.set_num_threads(1)
     threadpoolctl.threadpool_limits(1)
     run, measures = Run(path), choose("fast")
-    table, waiting, written = _there(run), [], time.monotonic()
+    waiting: list[int] = []
+    table, written = _there(run), time.monotonic()
     more, stop = True, False
     while (more or waiting) and not stop:
         while more and (not waiting or receiver.poll()):
