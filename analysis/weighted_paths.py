@@ -104,11 +104,10 @@ def _relax(distance, from_here, length):  # type: ignore[no-untyped-def]
     """
     shorter = np.int32(0)
     for k in range(len(from_here)):
-        shorter |= np.int32(1) if from_here[k] + length < distance[k] else np.int32(0)
-    if shorter:
-        for k in range(len(from_here)):
-            new, old = from_here[k] + length, distance[k]
-            distance[k] = new if new < old else old
+        new, old = from_here[k] + length, distance[k]
+        better = new < old
+        distance[k] = new if better else old
+        shorter |= np.int32(better)
     return shorter
 
 
