@@ -88,6 +88,7 @@ from netsparse.analysis.powerlaw_alternatives import (
     power_law_lognormal_p,
     power_law_lognormal_ratio,
 )
+from netsparse.analysis.registry import list_measures
 from netsparse.analysis.rich_club import RichClub, rich_club, rich_club_coefficient, rich_club_p, rich_club_peak
 from netsparse.analysis.separability import (
     angular_separability,
@@ -162,6 +163,7 @@ __all__ = [
     "largest_community",
     "latapy_clustering",
     "lcp_correlation",
+    "list_measures",
     "local_efficiency",
     "log10_credit_assigned_paths",
     "max_degree",

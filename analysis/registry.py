@@ -51,9 +51,14 @@ class Variants(list[Measure]):
     """The functions of one measure: the number itself and, for some, the same by group or by neuron."""
 
     @property
+    def main(self) -> Measure:
+        """The function of the number itself, if there is one."""
+        return next((found for found in self if found.of == "graph"), self[0])
+
+    @property
     def summary(self) -> str:
         """What the measure is, in a line."""
-        return summary_line(self[0].function)
+        return summary_line(self.main.function)
 
 
 MEASURES: Registry[Variants] = Registry("measure")
@@ -107,3 +112,13 @@ def choose(measures: str | Sequence[str]) -> list[Measure]:
     if not names:
         raise NetsparseError(f"no measure is named; choose a level ({', '.join(LEVELS)}) or: {', '.join(MEASURES)}")
     return [found for name in dict.fromkeys(names) for found in MEASURES[name]]
+
+
+def list_measures() -> list[tuple[str, str, str, str]]:
+    """Return name, level, what it is of beside the graph, and summary of every measure, by name."""
+    rows = []
+    for name, variants in sorted(MEASURES.items()):
+        beside = [found.of for found in variants if found is not variants.main]
+        own = [] if variants.main.of == "graph" else [variants.main.of]
+        rows.append((name, variants.main.level, ", ".join([*own, *sorted(beside)]), variants.summary))
+    return rows

@@ -571,15 +571,15 @@ def list_parts(kind: Annotated[str, typer.Argument(help=", ".join(_KINDS) + ".",
         from netsparse.training.methods import list_parts as list_method_parts
 
         print_table(("part of a method", "default", "what it may be"), list_method_parts())
+    elif kind == "measures":
+        from netsparse.analysis import list_measures
+
+        print_table(("measure", "level", "by", "what it is"), list_measures())
     else:
         print_parts(_registry(kind))
 
 
 def _registry(kind: str) -> Any:
-    if kind == "measures":
-        from netsparse.analysis import MEASURES
-
-        return MEASURES
     if kind == "models":
         from netsparse.training.models import TRUNKS
 

@@ -90,7 +90,7 @@ def jobs_progress(description: str) -> Iterator[Callable[[int, int], None]]:
 def _console() -> Console:
     """Return a console for tables: never narrower than they need outside a terminal."""
     console = Console()
-    return console if console.is_terminal else Console(width=200)
+    return console if console.is_terminal else Console(width=1000)
 
 
 def print_measures(title: str, table: pd.DataFrame) -> None:
@@ -105,7 +105,7 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
     columns = list(dict.fromkeys(zip(rows["epoch"].fillna(-1), rows["scope"], rows["layer"], strict=True)))
     columns.sort(key=lambda column: (column[0], column[1] == "layer"))  # the network first, layers in their order
     shown = Table(title=Text(title), title_justify="left")
-    shown.add_column("measure")
+    shown.add_column("measure", no_wrap=True)
     for epoch, scope, layer in columns:
         at = f"epoch {epoch}" if epoch >= 0 else ""
         shown.add_column(Text(f"{layer if scope == 'layer' else 'network'}\n{at}".strip()), justify="right")
@@ -120,7 +120,7 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
             strict=True,
         )
     }
-    for name in dict.fromkeys(rows["measure"]):
+    for name in sorted(set(rows["measure"])):
         shown.add_row(name, *(cells.get((name, *column), "") for column in columns))
     console = _console()
     console.print(shown)
@@ -142,6 +142,8 @@ def _cell(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
+    if pd.isna(value):
+        return "–"
     return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e9 else f"{value:.6g}"
 
 

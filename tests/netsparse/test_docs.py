@@ -32,3 +32,11 @@ def test_the_readmes_commands_are_known():
         )
         for option in re.findall(r"--[\w-]+", rest):
             assert option in done.stdout
+
+
+def test_the_page_of_measures_names_all_of_them_and_no_others():
+    from netsparse.analysis import list_measures
+
+    text = (ROOT / "docs" / "measures.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (fast|standard|full) \| ([\w, ]*) \|", text, re.M)
+    assert [(name, level, by.strip()) for name, level, by in told] == [row[:3] for row in list_measures()]
