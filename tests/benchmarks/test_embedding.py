@@ -104,21 +104,20 @@ def test_what_uses_the_embedding(layer):
     labels = np.random.default_rng(0).integers(0, 12, network.n_nodes)
     coordinates = embedding.theta, embedding.radius
     placed = np.isfinite(embedding.theta)
-    for what, theirs, compute in (
-        ("greedy routing", 1030, lambda: analysis.greedy_routing(network, *coordinates)),
-        ("geometrical congruence", 1453, lambda: analysis.congruence(network, *coordinates)),
-        ("the same, weighted", None, lambda: analysis.congruence(network, *coordinates, weighted=True)),
+    for what, compute in (
+        ("greedy routing", lambda: analysis.greedy_routing(network, *coordinates)),
+        ("geometrical congruence", lambda: analysis.congruence(network, *coordinates)),
+        ("the same, weighted", lambda: analysis.congruence(network, *coordinates, weighted=True)),
         (
             "ASI, 1,000 permutations",
-            599,
             lambda: analysis.angular_separability_index(embedding.theta[placed], labels[placed]),
         ),
-        ("HD-correlation", None, lambda: analysis.hd_correlation(embedding, embedding)),
-        ("C-score", None, lambda: analysis.c_score(embedding.theta, embedding.theta)),
+        ("HD-correlation", lambda: analysis.hd_correlation(embedding, embedding)),
+        ("C-score", lambda: analysis.c_score(embedding.theta, embedding.theta)),
     ):
         compute()  # compiles
         ours, _ = seconds(compute, ROUNDS)
-        print(f"\n{name}: {what} {1e3 * ours:.0f} ms" + (f" (one core before: {theirs} ms)" if theirs else ""))
+        print(f"\n{name}: {what} {1e3 * ours:.0f} ms")
         assert ours < 1.5
 
 
