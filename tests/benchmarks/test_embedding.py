@@ -97,7 +97,7 @@ def test_embedding_beside_a_full_svd(layer):
 
 
 def test_what_uses_the_embedding(layer):
-    """Without a rival: what the specification's first programs took on one core is told beside."""
+    """Without a rival: they have to stay below 1.5 s."""
     name, graph = layer
     network = as_network(graph)
     embedding = analysis.coalescent_embedding(network)
