@@ -36,9 +36,7 @@ def node_betweenness(indptr: np.ndarray, indices: np.ndarray, sources: np.ndarra
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _one_by_one(
-    indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray, n_shares: int
-) -> np.ndarray:  # pragma: no cover - compiled
+def _one_by_one(indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray, n_shares: int) -> np.ndarray:
     n = len(indptr) - 1
     sums = np.zeros((n_shares, n))
     for share in numba.prange(n_shares):
@@ -73,9 +71,7 @@ def _one_by_one(
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _by_levels(
-    indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray, n_shares: int
-) -> np.ndarray:  # pragma: no cover - compiled
+def _by_levels(indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray, n_shares: int) -> np.ndarray:
     """Do the same for 16 sources at a time, a level after the other: every neighbour is read, no branch is taken."""
     n = len(indptr) - 1
     sums = np.zeros((n_shares, n))

@@ -127,9 +127,7 @@ def _two_steps(network: Network) -> tuple[np.ndarray, np.ndarray]:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _over_two_steps(
-    indptr: np.ndarray, indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:  # pragma: no cover - compiled
+def _over_two_steps(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(indptr) - 1
     n_parts = 64  # neighbouring nodes cost alike, so parts are interleaved
     cycles, overlap = np.zeros(n, np.int64), np.zeros(n)

@@ -96,7 +96,7 @@ def _search(network: Network, sources: np.ndarray, sampled: bool, seed: int) -> 
 
 
 @numba.njit(inline="always")
-def _count(word: np.uint64) -> int:  # pragma: no cover - compiled
+def _count(word: np.uint64) -> int:
     """Count the bits of a word."""
     x = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -107,7 +107,7 @@ def _count(word: np.uint64) -> int:  # pragma: no cover - compiled
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _breadth_first(
     indptr: np.ndarray, indices: np.ndarray, sources: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:  # pragma: no cover - compiled
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Give pairs, total and harmonic by batch and word, and these and the eccentricity by batch and node.
 
     A node's row of ``seen`` says which sources have reached it, of ``front`` which did so in the last step, of ``next``

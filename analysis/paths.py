@@ -266,7 +266,7 @@ def local_efficiency(network: Network) -> float:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _local_efficiencies(indptr: np.ndarray, indices: np.ndarray) -> np.ndarray:  # pragma: no cover - compiled
+def _local_efficiencies(indptr: np.ndarray, indices: np.ndarray) -> np.ndarray:
     n = len(indptr) - 1
     found = np.zeros(n)
     for v in numba.prange(n):

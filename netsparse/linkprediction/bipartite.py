@@ -40,7 +40,7 @@ _AHEAD = 4
 
 
 @intrinsic
-def _prefetch(typing, array, index):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _prefetch(typing, array, index):  # type: ignore[no-untyped-def]
     """Call the cache line of array[index] into the cache."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -71,7 +71,7 @@ def _pack(
     table_start: np.ndarray,
     table_step: int,
     n_parts: int,
-) -> None:  # pragma: no cover - compiled
+) -> None:
     """Fill the packed blocks of b_first … and the position of a in N(b) of every link (a, b), column by column."""
     n_target = len(column_start) - 1
     b_stop = b_first + len(blocks) - 1
@@ -122,7 +122,7 @@ def _common(
     places: np.ndarray,
     touched: np.ndarray,
     common: np.ndarray,
-) -> int:  # pragma: no cover - compiled
+) -> int:
     """List the b that share neighbours a with u and, one b after another, the positions of these a in N(b).
 
     ``codegree`` comes in as zeros and is left to the caller to clear.
@@ -171,7 +171,7 @@ def _score_rows(
     table_step: int,
     sums: np.ndarray,
     scores: np.ndarray,
-) -> None:  # pragma: no cover - compiled
+) -> None:
     """Add the paths over b_first … to ``sums`` and, where that is empty, write ``scores`` at once."""
     n_source, n_target = len(row_start) - 1, len(column_start) - 1
     b_stop = b_first + len(blocks) - 1
@@ -282,7 +282,7 @@ def _score_linked(
     table_start: np.ndarray,
     table_step: int,
     scores: np.ndarray,
-) -> None:  # pragma: no cover - compiled
+) -> None:
     """Add the paths over b_first … to the scores of links (u, v), as if that link were not there.
 
     a and v are both common neighbours of u and b then; without the link, u is no member of N(v), v none of N(u), so

@@ -25,7 +25,7 @@ def _pair(
     inside: np.ndarray,
     community: np.ndarray,
     factors: np.ndarray,
-) -> float:  # pragma: no cover - compiled
+) -> float:
     """Score one pair; a link between u and v themselves counts for nothing. ``near`` and ``inside`` are left clear."""
     for p in range(indptr[v], indptr[v + 1]):
         near[indices[p]] = True
@@ -93,7 +93,7 @@ def _score_rows(
     indptr: np.ndarray,
     indices: np.ndarray,
     scores: np.ndarray,
-) -> None:  # pragma: no cover - compiled
+) -> None:
     """Score the pairs above the diagonal; linked ones, and the rest of the matrix, become NaN."""
     n = len(indptr) - 1
     for part in numba.prange(len(bins) - 1):
@@ -126,7 +126,7 @@ def _score_rows(
 @numba.njit(parallel=True, cache=True)
 def _score_pairs(
     us: np.ndarray, vs: np.ndarray, length: int, family: int, indptr: np.ndarray, indices: np.ndarray, n_parts: int
-) -> np.ndarray:  # pragma: no cover - compiled
+) -> np.ndarray:
     n = len(indptr) - 1
     scores = np.empty(len(us))
     for part in numba.prange(n_parts):

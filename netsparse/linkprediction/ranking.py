@@ -162,9 +162,7 @@ _BEYOND = np.uint32(0x7F800001)
 
 
 @numba.njit(parallel=True, cache=True)
-def _histogram(
-    bits: np.ndarray, lowest: np.uint32, n_parts: int, stride: int
-) -> np.ndarray:  # pragma: no cover - compiled
+def _histogram(bits: np.ndarray, lowest: np.uint32, n_parts: int, stride: int) -> np.ndarray:
     """Count every stride-th score ≥ lowest by its highest bits, a row of counts for each run of scores."""
     counts = np.zeros((n_parts, _N_BINS), np.int64)
     span = np.uint32(_BEYOND - lowest)
@@ -178,9 +176,7 @@ def _histogram(
 
 
 @numba.njit(parallel=True, cache=True)
-def _collect(
-    bits: np.ndarray, lowest: np.uint32, starts: np.ndarray, keys: np.ndarray, scores: np.ndarray
-) -> None:  # pragma: no cover - compiled
+def _collect(bits: np.ndarray, lowest: np.uint32, starts: np.ndarray, keys: np.ndarray, scores: np.ndarray) -> None:
     """Write the scores ≥ lowest and their places, run by run, to where `_histogram`'s counts put them."""
     n_parts = len(starts)
     span = np.uint32(_BEYOND - lowest)

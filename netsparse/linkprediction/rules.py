@@ -12,7 +12,7 @@ RULES = (*L3_RULES, *NODE_RULES)
 
 
 @numba.njit(cache=True)
-def factor(family: int, degree: int, internal: int, external: int) -> float:  # pragma: no cover - compiled
+def factor(family: int, degree: int, internal: int, external: int) -> float:
     """Return what an intermediate node contributes to an L2 path, the square of what it contributes to an L3 path.
 
     ``cn`` 1; ``ra`` 1 / d; ``ch1`` i / d; ``ch2`` (1 + i) / (1 + e); ``ch3`` 1 / (1 + e), by their place in `FAMILY`.
@@ -29,9 +29,7 @@ def factor(family: int, degree: int, internal: int, external: int) -> float:  # 
 
 
 @numba.njit(cache=True)
-def _roots(
-    family: int, degrees: np.ndarray, internal: np.ndarray, external: np.ndarray
-) -> np.ndarray:  # pragma: no cover - compiled
+def _roots(family: int, degrees: np.ndarray, internal: np.ndarray, external: np.ndarray) -> np.ndarray:
     found = np.empty(len(degrees))
     for n in range(len(degrees)):
         found[n] = np.sqrt(factor(family, degrees[n], internal[n], external[n]))

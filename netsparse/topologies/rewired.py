@@ -106,7 +106,7 @@ def _check(swaps_per_link: int, toward: str) -> None:
 
 
 @numba.njit(inline="always")
-def mixed(state: np.uint64) -> np.uint64:  # pragma: no cover - compiled
+def mixed(state: np.uint64) -> np.uint64:
     """Scramble a counter into 64 random bits (SplitMix64)."""
     z = state
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -115,7 +115,7 @@ def mixed(state: np.uint64) -> np.uint64:  # pragma: no cover - compiled
 
 
 @numba.njit(inline="always")
-def two_below(draw: np.uint64, n: int) -> tuple[int, int]:  # pragma: no cover - compiled
+def two_below(draw: np.uint64, n: int) -> tuple[int, int]:
     """Return two numbers 0 … n − 1 from 64 random bits, n < 2³¹."""
     bound = np.uint64(n)
     first = ((draw >> np.uint64(32)) * bound) >> np.uint64(32)
@@ -124,7 +124,7 @@ def two_below(draw: np.uint64, n: int) -> tuple[int, int]:  # pragma: no cover -
 
 
 @numba.njit(inline="always")
-def has(indices: np.ndarray, start: int, stop: int, node: int) -> bool:  # pragma: no cover - compiled
+def has(indices: np.ndarray, start: int, stop: int, node: int) -> bool:
     """Whether a node is among a row's neighbours, which need not be sorted."""
     found = 0
     for p in range(start, stop):  # no early end: so it is vectorised
@@ -133,7 +133,7 @@ def has(indices: np.ndarray, start: int, stop: int, node: int) -> bool:  # pragm
 
 
 @numba.njit(inline="always")
-def _on_ring(a: float, b: float) -> float:  # pragma: no cover - compiled
+def _on_ring(a: float, b: float) -> float:
     gap = abs(a - b)
     return min(gap, 1.0 - gap)
 
@@ -149,7 +149,7 @@ def _swap(
     n_swaps: int,
     lattice: bool,
     seed: np.uint64,
-) -> None:  # pragma: no cover - compiled
+) -> None:
     one, low = np.uint64(1), np.uint64(63)
     by_bits = len(bits) > 0
     if by_bits:
@@ -188,7 +188,7 @@ def _swap(
 @numba.njit(cache=True, nogil=True)
 def _swap_graph(
     rows: np.ndarray, indices: np.ndarray, indptr: np.ndarray, n_swaps: int, lattice: bool, seed: np.uint64
-) -> None:  # pragma: no cover - compiled
+) -> None:
     n = len(indptr) - 1
     state = seed
     for _ in range(n_swaps):

@@ -472,7 +472,18 @@ def test_list_tells_the_parts_of_methods(cli):
         assert choice in out
 
 
-@pytest.mark.parametrize("kind", ["measures", "topologies", "datasets", "models", "figures"])
+def test_list_tells_measures_with_their_levels(cli):
+    from netsparse.analysis import MEASURES
+
+    code, out, _ = cli("list", "measures")
+    assert code == 0
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows] == sorted(MEASURES)
+    assert ["closeness", "standard", "node"] in [row[:3] for row in rows]
+    assert all(row[3] for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["topologies", "datasets", "models", "figures"])
 def test_list_tells_what_there_is_with_a_line_each(cli, kind):
     from netsparse.cli import _registry
 
