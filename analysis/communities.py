@@ -13,9 +13,11 @@ from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 
 _REASON = "no links"
-# Leiden's iterations: of each trial, and of the best one then (−1: until nothing improves). Large graphs: one trial.
+# Leiden's iterations in each trial; the best one then goes on until nothing improves, but not for ever: equal gains can
+# be taken in turn, again and again. Large graphs: one trial.
 _TRIAL_ITERATIONS = 2
-_LAST_ITERATIONS = -1
+_MOST_ITERATIONS = 50
+_IN_VAIN = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _newman(network: Network, seed: int, n_trials: int) -> Partition | None:
             best = found
     assert best is not None
     if not large:
-        best = _leiden(network.igraph, seed * 1_000_003 + n_trials, _LAST_ITERATIONS, best.membership)
+        best = _improved(network.igraph, seed * 1_000_003 + n_trials, best.membership, _MOST_ITERATIONS)
     labels = _by_size(np.array(best.membership), network.degrees > 0)
     return Partition(labels, _modularity(network, labels))
 
@@ -70,12 +72,11 @@ def _find_two_sided(network: Network, seed: int) -> Partition | None:
     alone = np.flatnonzero(start.labels < 0)
     membership = start.labels.copy()
     membership[alone] = start.labels.max() + 1 + np.arange(len(alone))
-    iterations = 1 if network.n_nodes > LARGE else _LAST_ITERATIONS
-    found = _leiden(
+    found = _improved(
         graph,
         seed * 1_000_003,
-        iterations,
         membership.tolist(),
+        1 if network.n_nodes > LARGE else _MOST_ITERATIONS,
         # igraph's own "modularity" of directed graphs starts from other weights (as of 1.0) and is not the directed one
         objective_function="CPM",
         resolution=1.0 / len(tails),
@@ -84,6 +85,20 @@ def _find_two_sided(network: Network, seed: int) -> Partition | None:
     )
     labels = _by_size(np.array(found.membership), network.degrees > 0)
     return Partition(labels, _barber(network, labels))
+
+
+def _improved(
+    graph: igraph.Graph, seed: int, membership: list[int], most: int, **options: Any
+) -> igraph.VertexClustering:
+    """Go on from a partition, an iteration at a time, until some in a row bring nothing."""
+    best, vain = _leiden(graph, seed, 1, membership, **options), 0
+    for i in range(1, most):
+        found = _leiden(graph, seed + i, 1, best.membership, **options)
+        vain = 0 if found.quality > best.quality + 1e-12 else vain + 1
+        best = best if vain else found
+        if vain == _IN_VAIN:
+            break
+    return best
 
 
 def _leiden(
@@ -307,7 +322,7 @@ def community_group_overlap(network: Network, seed: int = 0) -> float:
     if len(np.unique(groups)) < 2 or len(np.unique(labels)) < 2:
         return Undefined("fewer than two neuron groups or communities")
     overlap = igraph.compare_communities(labels.tolist(), groups.tolist(), method="nmi")
-    return max(0.0, float(overlap))
+    return float(overlap) if overlap > 1e-12 else 0.0
 
 
 @measure("standard", of="node", missing="no links")

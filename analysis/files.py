@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,7 +51,8 @@ def measure_files(
     Returns
     -------
     dict of pathlib.Path to str
-        What each is called in the table's column ``run``: its name, or the whole path where two have the same name.
+        What each is called in the table's column ``run``: its name, or the whole path where two have the same name; in
+        a table that is resumed as it was. A resumed table knows what was measured by place and SHA-256.
     pandas.DataFrame
 
     Raises
@@ -68,21 +70,68 @@ def measure_files(
         raise NetsparseError(f"{out}: only a .parquet table can be resumed: the others do not hold all that it takes")
     done = read_table(out) if resume and out is not None and out.is_file() else None
     paths = list(dict.fromkeys(paths))
-    named = Counter(path.resolve().name for path in paths)
-    names = {path: path.resolve().name if named[path.resolve().name] == 1 else str(path) for path in paths}
+    contents = {path: _contents(path, epochs) for path in paths} if out is not None else {}
+    names = _names(paths, contents, {} if done is None else done.attrs.get("sources", {}))
     plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, on_graph)]
     keeps = out is not None and out.suffix == ".parquet" and (resume or not out.exists())
 
+    before = {} if done is None else done.attrs.get("sources", {})
+    sources = before | {names[path]: before.get(names[path], {}) | found for path, found in contents.items()}
+
     def keep(table: pd.DataFrame) -> None:
         if out is not None and keeps:
+            table.attrs["sources"] = sources
             write_table(out, table)
 
     table = compute(
         plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=keep, on_progress=on_progress
     )
     if out is not None:
+        table.attrs["sources"] = sources
         write_table(out, table)
     return names, table
+
+
+def _contents(path: Path, epochs: Sequence[int] | None) -> dict[str, str]:
+    """Return where something lies and the digest of its content, of a run that of each snapshot."""
+    files = {"content": path}
+    if path.is_dir():
+        run = Run(path)
+        files = {str(epoch): run.snapshot_path(epoch) for epoch in (run.epochs if epochs is None else epochs)}
+    found = {"path": str(path.resolve())}
+    for what, file in files.items():
+        if file.is_file():
+            with file.open("rb") as opened:
+                found[what] = hashlib.file_digest(opened, "sha256").hexdigest()
+    return found
+
+
+def _names(
+    paths: Sequence[Path], contents: dict[Path, dict[str, str]], before: dict[str, dict[str, str]]
+) -> dict[Path, str]:
+    """Name what is measured: by its own name, by the whole path where that names another, and as in the table before.
+
+    Raises
+    ------
+    NetsparseError
+        If something has changed since it was measured.
+    """
+    counts = Counter(path.resolve().name for path in paths)
+    names = {}
+    for path in paths:
+        own, now = path.resolve().name, contents.get(path, {})
+        place = now.get("path")
+        there = next((name for name, old in before.items() if place is not None and old.get("path") == place), None)
+        if there is None:
+            free = (name for name in (own, str(path)) if counts[name] < 2 and name not in before)
+            names[path] = next(free, str(path.resolve()))
+            continue
+        changed = [what for what, digest in now.items() if before[there].get(what, digest) != digest]
+        if changed:
+            what = "its content" if changed == ["content"] else f"its snapshot of epoch {changed[0]}"
+            raise NetsparseError(f"{path}: {what} has changed since it was measured; measure it to a new table")
+        names[path] = there
+    return names
 
 
 def _plan(

@@ -157,7 +157,7 @@ def units_of(graphs: Any, epochs: Iterable[int] | None = None, run: str = "") ->
     if epochs is not None:
         raise NetsparseError("epochs can be chosen of a run only")
     found = graphs if isinstance(graphs, (list, tuple)) else [graphs]
-    return [unit for graph in found for unit in _units(graph, run)]
+    return [unit for graph in found for unit in (units_of(graph) if isinstance(graph, Run) else _units(graph, run))]
 
 
 def _units(graph: Any, run: str) -> Iterator[Unit]:

@@ -16,7 +16,7 @@ def lcp_correlation(network: Network, paths: str = "auto") -> float:
     """Give the LCP-correlation: Pearson's, over the links with common neighbours, of their number and the links inside.
 
     LCP: local community paradigm. In general graphs CN(u, v) counts the common neighbours of a link's ends and LCL(u,
-    v), the local community links, the links among them. In graphs of two sides these are empty, so layers take paths of
+    v), the local community links, the links among them. In graphs of two sides these are empty, so these take paths of
     length 3: CN(u, v) counts the nodes on such paths between u and v, LCL(u, v) = (B Bᵀ B)_uv − d_u − d_v + 1 their
     middle links. Links with CN = 0 do not count. 0 if CN or LCL is the same for all of them, or there are fewer than
     two.
@@ -25,8 +25,8 @@ def lcp_correlation(network: Network, paths: str = "auto") -> float:
     ----------
     network : any graph
     paths : {"auto", "L2", "L3"}
-        ``"L3"`` is what ``"auto"`` takes for layers whose neuron groups have two sides (a layer, a chain), ``"L2"`` for
-        everything else.
+        ``"L3"`` is what ``"auto"`` takes for graphs with two sides (a layer, a chain, whatever has no odd cycle),
+        ``"L2"`` for all others.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def lcp_correlation(network: Network, paths: str = "auto") -> float:
     if paths not in ("auto", "L2", "L3"):
         raise NetsparseError(f"paths must be 'auto', 'L2' or 'L3', not {paths!r}")
     if paths == "auto":
-        paths = "L3" if network.layers and network.sides is not None else "L2"
+        paths = "L3" if network.sides is not None else "L2"
     elif paths == "L3" and network.sides is None:
         raise NetsparseError("the graph has an odd cycle, so no two sides: take paths='L2'")
     common, inner = _counts_l3(network.adjacency) if paths == "L3" else _counts_l2(network.adjacency)

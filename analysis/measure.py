@@ -62,10 +62,11 @@ def measure(
 
     Parameters
     ----------
-    graphs : LayerGraph, Snapshot, list of these, Run, networkx or igraph graph, or symmetric adjacency
-        A LayerGraph is measured as a layer, a graph without layers as a network, a snapshot as both.
+    graphs : LayerGraph, Snapshot, Run, networkx or igraph graph, symmetric adjacency, or list of these
+        A LayerGraph is measured as a layer, a graph without layers as a network, a snapshot as both. Nodes of a
+        networkx graph are numbered in its order.
     measures : {"fast", "standard", "full"} or list of str
-        A level, which includes the cheaper ones, or names of `MEASURES`.
+        A level, which includes the cheaper ones, or names of `MEASURES` and levels.
     nulls : int
         Null models to compare each number of a graph or neuron group with: so many with the same degrees
         (`netsparse.analysis.rewired`), and so many with the same number of links only (`erdos_renyi`).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
@@ -76,6 +77,9 @@ def npso(n: int, m: int, temperature: float, gamma: float, n_communities: int = 
     >>> network.adjacency.nnz // 2
     294
     """
+    for name, value in (("n", n), ("m", m), ("n_communities", n_communities)):
+        if not isinstance(value, Integral):
+            raise NetsparseError(f"{name} must be a whole number, not {value!r}")
     if not 1 <= m < n:
         raise NetsparseError(f"m={m} links of a new node: it must be at least 1 and less than the number of nodes, {n}")
     if not 0.0 <= temperature < 1.0:

@@ -19,7 +19,8 @@ def rewired(graph: Any, seed: Any = 0, swaps_per_link: int = 10, *, toward: str 
     """Return a graph with the same degrees and otherwise random links.
 
     Each layer is rewired by itself with its two sides fixed (see `netsparse.topologies.rewired`); weights move with
-    their links. Of a graph without layers pairs of links swap ends.
+    their links. Of a graph without layers pairs of links swap ends, with the two sides fixed if it has two
+    (`Network.sides`).
 
     Parameters
     ----------
@@ -37,7 +38,12 @@ def rewired(graph: Any, seed: Any = 0, swaps_per_link: int = 10, *, toward: str 
     """
     network, rng = as_network(graph), np.random.default_rng(seed)
     if network.snapshot is None:
-        return Network(rewired_graph(network.adjacency, rng, swaps_per_link, toward=toward))
+        if network.sides is None:
+            return Network(rewired_graph(network.adjacency, rng, swaps_per_link, toward=toward))
+        first, second = np.flatnonzero(~network.sides), np.flatnonzero(network.sides)
+        between = sp.csr_array(network.adjacency[first][:, second])
+        row, column = rewire_layer(between, rng, swaps_per_link, toward=toward).tocoo().coords
+        return Network(symmetric(np.column_stack([first[row], second[column]]), network.n_nodes))
     layers = []
     for layer in network.layers:
         slots = sp.csr_array(
@@ -53,7 +59,8 @@ def rewired(graph: Any, seed: Any = 0, swaps_per_link: int = 10, *, toward: str 
 def erdos_renyi(graph: Any, seed: Any = 0) -> Network:
     """Return a graph with as many links, drawn uniformly among all pairs: in each layer by itself, if there are layers.
 
-    Weights are handed out at random.
+    Weights are handed out at random. In a graph without layers that has two sides (`Network.sides`) the links join
+    these.
 
     Parameters
     ----------
@@ -74,6 +81,11 @@ def erdos_renyi(graph: Any, seed: Any = 0) -> Network:
     none = np.empty(0, np.int64)
     if network.snapshot is None:
         n = network.n_nodes
+        if network.sides is not None:
+            first, second = np.flatnonzero(~network.sides), np.flatnonzero(network.sides)
+            keys = random_unlinked((len(first), len(second)), none, network.n_links, rng)
+            row, column = np.divmod(keys, max(len(second), 1))
+            return Network(symmetric(np.column_stack([first[row], second[column]]), n))
         ordinals = random_unlinked((n * (n - 1) // 2, 1), none, network.n_links, rng)
         return Network(symmetric(_pairs(ordinals), n))
     layers = []

@@ -141,7 +141,7 @@ def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> Pe
     elif order == "weight":
         weights = [layer.weights for layer in network.layers]
         if not weights or any(w is None for w in weights):
-            return Undefined("the links have no weights")
+            return Undefined("no weights of layers: those of other graphs are not read")
         by = np.abs(np.concatenate([w for w in weights if w is not None]))
     turn, ends = _turns(by, m)
     seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(m)

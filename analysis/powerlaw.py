@@ -9,6 +9,7 @@ from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.powerlaw_kernels import GAMMAS, TABLE, count_worse, fit_histogram, zeta_table
 from netsparse.analysis.undefined import Undefined
+from netsparse.errors import NetsparseError
 
 _GUIDE = 4096
 _TAG = 0x9A11
@@ -53,6 +54,11 @@ def fit_power_law(values: np.ndarray) -> PowerLawFit | None:
     PowerLawFit or None
         None if there are fewer than two different values.
 
+    Raises
+    ------
+    NetsparseError
+        If a value is no whole number.
+
     References
     ----------
     Clauset, Shalizi, Newman (2009), Power-law distributions in empirical data.
@@ -64,6 +70,8 @@ def fit_power_law(values: np.ndarray) -> PowerLawFit | None:
     (2.5, 1)
     """
     values = np.asarray(values)
+    if values.dtype.kind not in "iub" and not (values == np.floor(values)).all():
+        raise NetsparseError("the power law is one of whole numbers, such as degrees; round the values")
     fit = best_fit(values[values >= 1])
     if fit is not None and len(values[values >= 1]) < 100:
         gamma = fit.gamma * (fit.n_tail - 1) / fit.n_tail + 1.0 / fit.n_tail
@@ -129,8 +137,13 @@ def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> fl
     ----------
     network : any graph
     n_bootstraps : int
-        Synthetic data sets; the p-value is exact to about 1 / (2 √n_bootstraps).
+        Synthetic data sets, at least 1; the p-value is exact to about 1 / (2 √n_bootstraps).
     seed : int
+
+    Raises
+    ------
+    NetsparseError
+        If there is no synthetic data set.
 
     References
     ----------
@@ -142,6 +155,8 @@ def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> fl
     >>> 0 <= power_law_p(nx.barabasi_albert_graph(300, 3, seed=0), n_bootstraps=20) <= 1
     True
     """
+    if n_bootstraps < 1:
+        raise NetsparseError(f"n_bootstraps={n_bootstraps}: a p-value takes at least 1")
     if _fit_of(network) is None:
         return Undefined(_REASON)
     degrees = network.degrees[network.degrees >= 1]

@@ -98,20 +98,25 @@ def register(
 
 
 def choose(measures: str | Sequence[str]) -> list[Measure]:
-    """Return the measures of a level or of a list of names.
+    """Return the measures of a level, or of a list of names and levels.
 
     Raises
     ------
     NetsparseError
         If a name is unknown or there is none.
     """
-    if isinstance(measures, str) and measures in LEVELS:
-        wanted = LEVELS[: LEVELS.index(measures) + 1]
-        return [found for variants in MEASURES.values() for found in variants if found.level in wanted]
     names = [measures] if isinstance(measures, str) else list(measures)
     if not names:
         raise NetsparseError(f"no measure is named; choose a level ({', '.join(LEVELS)}) or: {', '.join(MEASURES)}")
-    return [found for name in dict.fromkeys(names) for found in MEASURES[name]]
+    chosen: dict[int, Measure] = {}
+    for name in names:
+        if name in LEVELS:
+            wanted = LEVELS[: LEVELS.index(name) + 1]
+            own = [found for variants in MEASURES.values() for found in variants if found.level in wanted]
+        else:
+            own = MEASURES[name]
+        chosen |= {id(found): found for found in own}
+    return list(chosen.values())
 
 
 def list_measures() -> list[tuple[str, str, str, str]]:

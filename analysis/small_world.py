@@ -18,9 +18,9 @@ from netsparse.analysis.undefined import Undefined
 def small_world_sigma(network: Network, n_nulls: int = 10, seed: int = 0) -> float:
     """Give the small-world coefficient σ = (C / C_r) / (L / L_r): above 1 for small worlds.
 
-    L is the characteristic path length; C the clustering: of four-cycles (Robins–Alexander) for layers, of triangles
-    (Watts–Strogatz) for graphs without; C_r and L_r are their means over degree-preserving rewirings with the two sides
-    fixed. Undefined where one of them is, or where C_r is 0.
+    L is the characteristic path length; C the clustering: of four-cycles (Robins–Alexander) for graphs with two sides,
+    as layers are, of triangles (Watts–Strogatz) for others; C_r and L_r are their means over degree-preserving
+    rewirings with the two sides fixed. Undefined where one of them is, or where C_r is 0.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ _LATTICE_SWAPS = 300
 
 
 def _clustering_of(network: Network) -> Callable[[Network], float]:
-    return robins_alexander_clustering if network.layers and network.sides is not None else clustering
+    return robins_alexander_clustering if network.sides is not None else clustering
 
 
 def _own(network: Network, seed: int) -> tuple[float, float] | Undefined:
     c, length = _clustering_of(network)(network), characteristic_path_length(network, seed=seed)
-    for value in (c, length):
+    for value in (length, c):
         if isinstance(value, Undefined):
             return value
     return c, length

@@ -49,6 +49,8 @@ def make_table(units: Iterable[tuple[Unit, Sequence[Part], Nulls]], nulls: int, 
         runs += [(unit.run, unit.epoch, unit.layer)] * len(own)
         if nulls:
             compared += [_compare(part, null_values, nulls) for part in own]
+    alone = [_is_alone(part, numbers) for part, numbers in zip(parts, compared, strict=True)] if nulls else []
+    parts = [parts[i]._replace(reason=_ALONE) if lonely else parts[i] for i, lonely in enumerate(alone)] or parts
     lengths = np.array([np.size(part.value) for part in parts], np.int64)
     by_node = np.array([np.ndim(part.value) for part in parts], bool)
     starts = np.cumsum(lengths) - lengths
@@ -66,11 +68,14 @@ def make_table(units: Iterable[tuple[Unit, Sequence[Part], Nulls]], nulls: int, 
     if nulls:
         numbers = np.array(compared, np.float64).reshape(-1, len(NULL_COLUMNS))
         table |= {name: np.repeat(numbers[:, i], lengths) for i, name in enumerate(NULL_COLUMNS)}
+    empty = np.isfinite(values)
+    if nulls:
+        empty &= ~np.repeat(np.array(alone, bool), lengths)
     table |= {
         "standard_error": np.repeat(np.array([part.standard_error for part in parts], np.float64), lengths),
         "group": _text([part.group for part in parts], lengths),
         "node": _integers(node, np.repeat(~by_node, lengths)),
-        "reason": _text([part.reason for part in parts], lengths, empty=np.isfinite(values)),
+        "reason": _text([part.reason for part in parts], lengths, empty=empty),
     }
     made = pd.DataFrame(table, copy=False)
     made.attrs = {"seed": seed, "nulls": nulls}
@@ -92,6 +97,11 @@ def _integers(values: np.ndarray, missing: np.ndarray) -> Any:
     return pd.arrays.IntegerArray(np.where(missing, 1, values).astype(np.int64), missing)
 
 
+def _is_alone(part: Part, numbers: tuple[float, ...]) -> bool:
+    """Whether a number has null models, but none of them a value."""
+    return part.of in ("graph", "group") and bool(np.isfinite(part.value)) and bool(np.isnan(numbers).all())
+
+
 def _compare(part: Part, null_values: Nulls, nulls: int) -> tuple[float, ...]:
     """Compare a number with those of the null models of each kind."""
     if part.of not in ("graph", "group") or not null_values:
@@ -105,6 +115,9 @@ def _compare(part: Part, null_values: Nulls, nulls: int) -> tuple[float, ...]:
                 found[start:stop] = values[place]
         numbers += significance(part.value, found[np.isfinite(found)])
     return tuple(numbers)
+
+
+_ALONE = "no null model has a value to compare with"
 
 
 class Done:

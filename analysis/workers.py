@@ -150,6 +150,8 @@ def _cluster(address: str) -> Iterator[tuple[Any, Pool]]:
         raise NetsparseError(
             "a cluster needs Dask, which is not installed; pip install 'netsparse[cluster]'"
         ) from error
+    if "://" not in address:  # distributed would try for long
+        raise NetsparseError(f"{address}: no address of a Dask scheduler; give it as tcp://HOST:PORT")
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

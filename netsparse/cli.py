@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     _show_warnings()
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(
             args=[argument for argument in arguments if argument != "--debug"],
@@ -50,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 _INTERRUPTED = 130
+
+
+def _terminate(number: int, frame: object) -> None:
+    """End as by Ctrl-C, so that worker processes end, too, and what was done is kept."""
+    raise KeyboardInterrupt
 
 
 def _show_warnings() -> None:
@@ -499,23 +508,27 @@ def measure(
 ) -> None:
     """Measure runs, snapshots or another program's masks, and print a table."""
     from netsparse.analysis.files import measure_files
-    from netsparse.analysis.registry import LEVELS
     from netsparse.progress import jobs_progress, print_measures
 
-    with jobs_progress("Measuring") as show:
-        names, table = measure_files(
-            paths,
-            measures if measures in LEVELS else [name for name in measures.split(",") if name],
-            nulls,
-            seed,
-            epochs=_epochs(epochs),
-            n_jobs=jobs,
-            cluster=cluster,
-            out=out,
-            resume=resume,
-            on_graph=lambda path, layer: print(f"{path}: {layer!r}", file=sys.stderr),
-            on_progress=show,
-        )
+    try:
+        with jobs_progress("Measuring") as show:
+            names, table = measure_files(
+                paths,
+                [name for name in measures.split(",") if name],
+                nulls,
+                seed,
+                epochs=_epochs(epochs),
+                n_jobs=jobs,
+                cluster=cluster,
+                out=out,
+                resume=resume,
+                on_graph=lambda path, layer: print(f"{path}: {layer!r}", file=sys.stderr),
+                on_progress=show,
+            )
+    except KeyboardInterrupt:
+        if out is not None and out.suffix == ".parquet" and out.exists():
+            print(f"netsparse: what was measured is in {out}; go on with --resume", file=sys.stderr)
+        raise
     for path, name in names.items():
         print_measures(str(path), table[table["run"] == name])
     if out is not None:

@@ -124,9 +124,9 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
         shown.add_row(name, *(cells.get((name, *column), "") for column in columns))
     console = _console()
     console.print(shown)
-    undefined = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
-    for name, layer, reason in zip(undefined["measure"], undefined["layer"], undefined["reason"], strict=True):
-        how = "" if reason.startswith("failed: ") else "is undefined: "
+    told = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
+    for name, layer, reason, value in zip(told["measure"], told["layer"], told["reason"], told["value"], strict=True):
+        how = "has " if pd.notna(value) else "" if reason.startswith("failed: ") else "is undefined: "
         console.print(Text(f"{name} of {layer or 'the network'} {how}{reason}"))
     if len(epochs) > 2:
         console.print(Text(f"{len(epochs)} epochs were measured; the first and the last are shown"))

@@ -158,7 +158,7 @@ class Run:
         """Write ``snapshots/epoch-NNNN.safetensors``."""
         if snapshot.epoch is None:
             raise NetsparseError("a snapshot needs an epoch to be stored in a run directory")
-        write_snapshot(self._snapshot_path(snapshot.epoch), snapshot)
+        write_snapshot(self.snapshot_path(snapshot.epoch), snapshot)
 
     def _existing(self, epoch: int) -> Path:
         epochs = self.epochs
@@ -166,9 +166,10 @@ class Run:
             epoch = epochs[-1]
         if epoch not in epochs:
             raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {epochs or 'none'}")
-        return self._snapshot_path(epoch)
+        return self.snapshot_path(epoch)
 
-    def _snapshot_path(self, epoch: int) -> Path:
+    def snapshot_path(self, epoch: int) -> Path:
+        """Return where the snapshot of an epoch lies, or would lie."""
         return self.snapshots_path / f"epoch-{epoch:04d}.safetensors"
 
     @property

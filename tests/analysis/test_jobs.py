@@ -346,8 +346,8 @@ def test_a_cluster_that_does_not_answer(chain, monkeypatch):
     import sys
 
     monkeypatch.setattr(sys.modules["netsparse.analysis.workers"], "_PATIENCE", 1)
-    for address in ("tcp://127.0.0.1:1", "nonsense"):
-        with pytest.raises(NetsparseError, match="no Dask scheduler answers"):
+    for address, message in (("tcp://127.0.0.1:1", "no Dask scheduler answers"), ("nonsense", "no address")):
+        with pytest.raises(NetsparseError, match=message):
             measure(chain(1), ["n_links"], cluster=address)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(NetsparseError, match=r"netsparse\[cluster\]"):

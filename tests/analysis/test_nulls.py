@@ -6,9 +6,10 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from pandas.testing import assert_frame_equal
 
 from netsparse import LayerGraph, NetsparseError, Snapshot
-from netsparse.analysis import as_network
+from netsparse.analysis import as_network, jobs, measure
 from netsparse.analysis.nulls import erdos_renyi, rewired
 from netsparse.analysis.significance import significance
 from netsparse.topologies import rewired as module
@@ -158,3 +159,40 @@ def test_sides(chain):
     for graph in (nx.cycle_graph(6), nx.path_graph(5), nx.star_graph(4), nx.empty_graph(3), nx.empty_graph(0)):
         sides = as_network(graph).sides
         assert all(sides[u] != sides[v] for u, v in graph.edges)
+
+
+@pytest.mark.parametrize(
+    "graph", [nx.cycle_graph(8), nx.balanced_tree(2, 3), nx.bipartite.random_graph(9, 7, 0.3, seed=1), nx.star_graph(5)]
+)
+def test_a_graph_that_has_two_sides_keeps_them(graph):
+    network = as_network(graph)
+    for null in (rewired(network, 2), rewired(network, 2, toward="lattice"), erdos_renyi(network, 2)):
+        rows, columns = null.adjacency.nonzero()
+        assert (network.sides[rows] != network.sides[columns]).all()
+        assert null.n_links == network.n_links
+    assert rewired(network, 2).degrees.tolist() == network.degrees.tolist()
+
+
+def test_a_two_sided_graph_is_measured_as_the_layer_that_it_is(random_layer):
+    layer = random_layer(3, (30, 20), 0.2)
+    names = [
+        "lcp_correlation",
+        "small_world_sigma",
+        "robins_alexander_clustering",
+        "clustering",
+        "degree_assortativity",
+    ]
+    columns = ["measure", "value", "null_mean", "null_sd", "z", "p", "er_mean", "er_z", "er_p"]
+    one, other = (measure(graph, names, nulls=3) for graph in (layer, as_network(layer).adjacency))
+    one, other = (t[t["scope"].isin(["layer", "network"])][columns].reset_index(drop=True) for t in (one, other))
+    assert_frame_equal(one[columns[:6]], other[columns[:6]])
+    assert np.isfinite(other[["er_mean", "null_mean"]].to_numpy()).all()
+
+
+def test_a_number_without_null_models_to_compare_with_says_so(monkeypatch):
+    for kind, (_, number) in jobs.NULL_MODELS.items():
+        monkeypatch.setitem(jobs.NULL_MODELS, kind, (lambda *_: as_network(nx.star_graph(3)), number))
+    table = measure(nx.cycle_graph(8), ["robins_alexander_clustering", "n_links"], nulls=2).set_index("measure")
+    assert table.loc["robins_alexander_clustering", "value"] == 0.0
+    assert np.isnan(table.loc["robins_alexander_clustering", "null_mean"])
+    assert table["reason"].tolist() == ["no null model has a value to compare with", ""]
