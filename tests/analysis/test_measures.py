@@ -158,6 +158,14 @@ def test_levels_include_the_cheaper_ones(chain):
     assert "modularity" not in set(table["measure"])
 
 
+def test_levels_and_names_and_runs_go_together(chain, trained_run):
+    names = {(m.name, m.of) for m in choose(["fast", "modularity", "density"])}
+    assert names == {(m.name, m.of) for m in choose("fast")} | {("modularity", "graph")}
+    table = ns.measure([trained_run, chain(9)], ["n_links"])
+    assert set(table["run"]) == {"digits-cht", ""}
+    assert set(table["epoch"]) == {0, 1, 2, 3, 4, 9}
+
+
 def test_a_layer_alone_a_list_and_a_graph_without_layers(chain):
     layer = chain(1).layers[0]
     assert set(ns.measure(layer, ["n_links"])["scope"]) == {"layer"}

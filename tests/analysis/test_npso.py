@@ -76,6 +76,7 @@ def test_the_embedding_finds_the_coordinates(gamma, n_communities, hd, c, separa
         ((9, 3, 1.0, 3.0), "temperature"),
         ((9, 3, 0.1, 1.9), "gamma"),
         ((9, 3, 0, 3.0, -1), "n_co"),
+        ((9, 2.5, 0.1, 3.0), "whole number"),
     ],
 )
 def test_parameters_out_of_range(arguments, message):

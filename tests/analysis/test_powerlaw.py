@@ -183,3 +183,11 @@ def test_alternatives_that_cannot_be():
             found = analysis.compare_power_law(degrees, alternative)
             assert found is None or np.isfinite([found.ratio, found.p]).all()
     assert "two different" in analysis.power_law_lognormal_ratio(LayerGraph.from_mask(np.eye(3))).reason
+
+
+def test_bad_requests():
+    with pytest.raises(NetsparseError, match="whole numbers"):
+        analysis.fit_power_law([1.5, 2.0, 3.0])
+    assert analysis.fit_power_law([1.0, 2.0, 2.0]) is not None
+    with pytest.raises(NetsparseError, match="at least 1"):
+        analysis.power_law_p(nx.star_graph(4), n_bootstraps=0)
