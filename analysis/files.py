@@ -106,6 +106,12 @@ def _contents(path: Path, epochs: Sequence[int] | None) -> dict[str, str]:
     return found
 
 
+def _alike(before: dict[str, str], now: dict[str, str]) -> bool:
+    """Whether both have something in common beside their place, and that is equal."""
+    common = [what for what in before if what != "path" and what in now]
+    return bool(common) and all(before[what] == now[what] for what in common)
+
+
 def _names(
     paths: Sequence[Path], contents: dict[Path, dict[str, str]], before: dict[str, dict[str, str]]
 ) -> dict[Path, str]:
@@ -122,11 +128,14 @@ def _names(
         own, now = path.resolve().name, contents.get(path, {})
         place = now.get("path")
         there = next((name for name, old in before.items() if place is not None and old.get("path") == place), None)
+        if there is None and _alike(before.get(own, {}), now):  # moved
+            there = own
         if there is None:
             free = (name for name in (own, str(path)) if counts[name] < 2 and name not in before)
             names[path] = next(free, str(path.resolve()))
             continue
-        changed = [what for what, digest in now.items() if before[there].get(what, digest) != digest]
+        old = before[there]
+        changed = [what for what, digest in now.items() if what != "path" and old.get(what, digest) != digest]
         if changed:
             what = "its content" if changed == ["content"] else f"its snapshot of epoch {changed[0]}"
             raise NetsparseError(f"{path}: {what} has changed since it was measured; measure it to a new table")

@@ -41,6 +41,16 @@ def test_files_of_the_same_name_are_told_apart_in_a_resumed_table(tmp_path):
     assert dict(values) == {str(second): links_of(second), "mask.npy": links_of(first)}
 
 
+def test_what_was_moved_is_known_by_its_content(tmp_path):
+    path, out = tmp_path / "a" / "mask.npy", tmp_path / "t.parquet"
+    write_mask(path, 1)
+    resume(out, path)
+    moved = (tmp_path / "a").rename(tmp_path / "b") / "mask.npy"
+    names, table = resume(out, moved)
+    assert names == {moved: "mask.npy"}
+    assert set(table["run"]) == {"mask.npy"}
+
+
 def test_what_has_changed_is_not_taken_for_measured(tmp_path, chain):
     path, out = tmp_path / "mask.npy", tmp_path / "t.parquet"
     write_mask(path, 1)
