@@ -39,6 +39,12 @@ def cli(capsys, monkeypatch, tmp_path):
     return run
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No figures, which take most of the time of a short run: for tests of what they do not show."""
+    monkeypatch.setattr("netsparse.cli._draw", lambda *_: [])
+
+
 def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     code, out, err = cli("train", *SMALL)
     assert (code, err) == (0, "")
@@ -61,7 +67,7 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     assert (tmp_path / "runs" / "digits-set-001").is_dir()
 
 
-def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, tmp_path):
+def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, undrawn, tmp_path):
     assert cli("train", *SMALL, "--no-early-stop", "--zeta", "0.2", "--out", "a")[0] == 0
     assert cli("train", "--config", "a/config.toml", "--out", "b")[0] == 0
     for epoch in range(4):
@@ -72,7 +78,7 @@ def test_a_stored_configuration_runs_again_to_the_same_bytes(cli, tmp_path):
     assert ns.Run("c").epochs == [0, 1]
 
 
-def test_the_file_may_name_the_run_directory(cli, tmp_path):
+def test_the_file_may_name_the_run_directory(cli, undrawn, tmp_path):
     (tmp_path / "c.toml").write_text('epochs = 1\nbatch_size = 256\nscale = 0.5\nout = "here"\n')
     assert cli("train", "--config", "c.toml")[0] == 0
     assert ns.Run(tmp_path / "here").epochs == [0, 1]
@@ -82,7 +88,7 @@ def test_the_file_may_name_the_run_directory(cli, tmp_path):
     assert (code, "out must be text" in err) == (2, True)
 
 
-def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
+def test_another_method_than_the_files_takes_its_own_defaults(cli, undrawn, tmp_path):
     assert cli("train", *SMALL, "--epochs", "1", "--scale", "1", "--out", "a")[0] == 0
     code, _, err = cli("train", "--config", "a/config.toml", "--method", "dense", "--out", "b")
     assert code == 0
@@ -95,7 +101,7 @@ def test_another_method_than_the_files_takes_its_own_defaults(cli, tmp_path):
     assert (ns.Run("e").config["zeta"], ns.Run("e").config["update_interval"]) == (0.4, 100)
 
 
-def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
+def test_parts_of_methods_on_the_command_line_and_in_files(cli, undrawn, tmp_path):
     parts = ["topology=small_world", "topology_options.beta=0.1", "percolation=false", "early_stop=0.5", "zeta=0.1"]
     told = [word for part in parts for word in ("--part", part)]
     small = [*SMALL, "--epochs", "2", "--scale", "1"]
@@ -127,7 +133,7 @@ def test_parts_of_methods_on_the_command_line_and_in_files(cli, tmp_path):
         assert (code, message in err) == (2, True), err
 
 
-def test_what_fails_at_its_start_leaves_nothing(cli, tmp_path, caplog):
+def test_what_fails_at_its_start_leaves_nothing(cli, undrawn, tmp_path, caplog):
     for told, message in (
         (["--method", "mest-ems", "--epochs", "1"], "train longer"),
         (["--model", "small-cnn", "--part", "topology=correlated"], "needs the inputs of the first layer"),
@@ -140,7 +146,7 @@ def test_what_fails_at_its_start_leaves_nothing(cli, tmp_path, caplog):
     assert "too short for a topology update: it has 13 steps, one would come every 100" in caplog.text
 
 
-def test_a_run_without_its_snapshots_is_told(cli, tmp_path):
+def test_a_run_without_its_snapshots_is_told(cli, undrawn, tmp_path):
     assert cli("train", *SMALL, "--out", "run")[0] == 0
     for path in (tmp_path / "run" / "snapshots").iterdir():
         path.unlink()
@@ -152,7 +158,7 @@ def test_a_run_without_its_snapshots_is_told(cli, tmp_path):
     assert (code, "belongs to a run with lr = 0.025, not 0.5" in err) == (2, True)
 
 
-def test_resume_takes_up_a_killed_run(cli, tmp_path):
+def test_resume_takes_up_a_killed_run(cli, undrawn, tmp_path):
     """Killed by the system, at any moment: the end is the same, byte by byte."""
     options = ["--epochs", "12", "--batch-size", "2", "--sparsity", "0.9", "--no-early-stop"]
     assert cli("train", *options, "--out", "straight")[0] == 0
@@ -187,7 +193,7 @@ def test_resume_takes_up_a_killed_run(cli, tmp_path):
     assert "no config.toml" in cli("train", "--resume", "empty")[2]
 
 
-def test_tensorboard_gets_the_metrics(cli, tmp_path, monkeypatch):
+def test_tensorboard_gets_the_metrics(cli, undrawn, tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     assert cli("train", *SMALL, "--tensorboard", "--out", "a")[0] == 0
@@ -370,7 +376,7 @@ def test_two_masks_of_one_name_are_told_apart(cli, tmp_path):
     assert set(pd.read_csv("t.csv")["run"]) == {"a/m.npy", "b/m.npy"}
 
 
-def test_measuring_in_the_background_changes_nothing(cli, tmp_path):
+def test_measuring_in_the_background_changes_nothing(cli, undrawn, tmp_path):
     small = [*SMALL, "--epochs", "5", "--snapshot-every", "2"]
     assert cli("train", *small, "--out", "a/run")[0] == 0
     code, _, err = cli("train", *small, "--measure-every", "1", "--out", "b/run")
