@@ -3,24 +3,7 @@
 import numba
 import numpy as np
 
-from netsparse.topologies.rewired import mixed
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-@numba.njit(cache=True, nogil=True)
-def shuffled(order: np.ndarray, ends: np.ndarray, seed: np.uint64) -> np.ndarray:
-    """Return the order with what is tied (up to each of ``ends``) shuffled."""
-    found = order.copy()
-    state, start = np.uint64(seed), 0
-    for end in ends:
-        for i in range(end - 1, start, -1):
-            state += _GOLDEN
-            bits = mixed(state) >> np.uint64(32)
-            j = start + int((bits * np.uint64(i - start + 1)) >> np.uint64(32))
-            found[i], found[j] = found[j], found[i]
-        start = end
-    return found
+from netsparse.splitmix import shuffled
 
 
 @numba.njit(inline="always")

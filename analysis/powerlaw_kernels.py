@@ -5,14 +5,12 @@ from functools import cache
 import numba
 import numpy as np
 
-from netsparse.topologies.rewired import mixed
+from netsparse.splitmix import STEP, unit
 
 # The grid of exponents γ: 1.01, 1.02, …, 10.
 GAMMAS = np.round(np.arange(1.01, 10.005, 0.01), 2)
 # ζ(γ, x) comes from a table up to this x; above, a few terms of Euler–Maclaurin are exact to float64.
 TABLE = 2048
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_TWO53 = 2.0**-53
 
 
 @numba.njit(cache=True, nogil=True)
@@ -121,8 +119,8 @@ def draw_histogram(
     far = np.empty(n, np.int64)
     n_far, last = 0, len(support) - 1
     for _ in range(n):
-        state += _GOLDEN
-        u = (mixed(state) >> np.uint64(11)) * _TWO53
+        state += STEP
+        u = unit(state)
         if u < above[last]:
             x = (
                 np.floor((support[last] + 0.5) * (u / above[last]) ** (-1.0 / (gamma - 1.0)) + 0.5)

@@ -5,17 +5,15 @@ import math
 import numba
 import numpy as np
 
-from netsparse.topologies.rewired import mixed
+from netsparse.splitmix import STEP, unit
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_TWO53 = 2.0**-53
 _CLASSES = 64
 
 
 @numba.njit(inline="always")
 def _uniform(state: np.ndarray) -> float:
-    state[0] += _GOLDEN
-    return (mixed(state[0]) >> np.uint64(11)) * _TWO53
+    state[0] += STEP
+    return unit(state[0])
 
 
 @numba.njit(inline="always")

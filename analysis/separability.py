@@ -10,6 +10,7 @@ from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
+from netsparse.splitmix import shuffled
 
 
 def angular_separability_index(
@@ -101,21 +102,11 @@ def count_mistakes(on_circle, n_groups):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, parallel=True, nogil=True)
 def _mistakes_by_chance(on_circle, n_groups, seeds):  # type: ignore[no-untyped-def]
-    """Count the mistakes of one random order of the labels a seed (Fisher–Yates, splitmix64)."""
+    """Count the mistakes of one random order of the labels a seed."""
+    whole = np.array([len(on_circle)])
     found = np.empty(len(seeds), np.int64)
     for k in prange(len(seeds)):
-        order = on_circle.copy()
-        state = seeds[k]
-        for i in range(len(order) - 1, 0, -1):
-            state += np.uint64(0x9E3779B97F4A7C15)
-            z = state
-            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            z ^= z >> np.uint64(31)
-            # 32 bits times the number of choices, shifted back: even to 2⁻³² a choice
-            j = np.int64(((z >> np.uint64(32)) * np.uint64(i + 1)) >> np.uint64(32))
-            order[i], order[j] = order[j], order[i]
-        found[k] = count_mistakes(order, n_groups)
+        found[k] = count_mistakes(shuffled(on_circle, whole, seeds[k]), n_groups)
     return found
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from netsparse.errors import NetsparseError
+from netsparse.splitmix import STEP, mixed, two_below
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # Up to so many pairs a bit each tells what is linked (32 MiB); above, rows are searched.
 _BITS = 2**28
 
@@ -106,24 +106,6 @@ def _check(swaps_per_link: int, toward: str) -> None:
 
 
 @numba.njit(inline="always")
-def mixed(state: np.uint64) -> np.uint64:
-    """Scramble a counter into 64 random bits (SplitMix64)."""
-    z = state
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@numba.njit(inline="always")
-def two_below(draw: np.uint64, n: int) -> tuple[int, int]:
-    """Return two numbers 0 … n − 1 from 64 random bits, n < 2³¹."""
-    bound = np.uint64(n)
-    first = ((draw >> np.uint64(32)) * bound) >> np.uint64(32)
-    second = ((draw & np.uint64(0xFFFFFFFF)) * bound) >> np.uint64(32)
-    return int(first), int(second)
-
-
-@numba.njit(inline="always")
 def has(indices: np.ndarray, start: int, stop: int, node: int) -> bool:
     """Whether a node is among a row's neighbours, which need not be sorted."""
     found = 0
@@ -158,7 +140,7 @@ def _swap(
             bits[key >> np.uint64(6)] |= one << (key & low)
     state = seed
     for _ in range(n_swaps):
-        state += _GOLDEN
+        state += STEP
         i, j = two_below(mixed(state), len(rows))
         a, b, c, d = rows[i], columns[i], rows[j], columns[j]
         if a == c or b == d:
@@ -192,7 +174,7 @@ def _swap_graph(
     n = len(indptr) - 1
     state = seed
     for _ in range(n_swaps):
-        state += _GOLDEN
+        state += STEP
         i, j = two_below(mixed(state), len(rows))
         a, b, c, d = rows[i], indices[i], rows[j], indices[j]
         if a in (c, d) or b in (c, d):

@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 import netsparse.analysis as analysis
 from netsparse import LayerGraph, NetsparseError, Snapshot
 from netsparse.analysis import Estimate, as_network, percolation_curve
-from netsparse.analysis import percolation_kernels as kernels
 from netsparse.analysis.percolation_curves import _links, _seeds, _turns
+from netsparse.splitmix import shuffled
 
 
 def two_largest(n, tails, heads, keep_nodes=None):
@@ -66,7 +66,7 @@ def test_equals_removing_one_by_one(remove, order, chain, random_layer):
         n = network.n_nodes if remove == "nodes" else len(tails)
         turn, ends = _turns(by, n)
         seeds = _seeds(turn, ends, 3, 5)
-        plain = [plain_curve(network, remove, kernels.shuffled(turn, ends, seed)) for seed in seeds]
+        plain = [plain_curve(network, remove, shuffled(turn, ends, seed)) for seed in seeds]
         giant = np.array([g for g, _ in plain]) / network.n_nodes
         assert np.array_equal(curve.removed, np.arange(n + 1) / n)
         assert np.allclose(curve.giant, giant.mean(axis=0))
@@ -89,7 +89,7 @@ def test_a_shuffle_stays_inside_its_runs_and_is_even():
     order, ends = np.arange(7, dtype=np.int32), np.array([3, 4, 7])
     counts = np.zeros((7, 7))
     for seed in range(6000):
-        counts[np.arange(7), kernels.shuffled(order, ends, np.uint64(seed))] += 1
+        counts[np.arange(7), shuffled(order, ends, np.uint64(seed))] += 1
     third = counts / 6000
     assert third[3, 3] == 1
     assert np.allclose(third[:3, :3], 1 / 3, atol=0.03)
