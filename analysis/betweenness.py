@@ -20,7 +20,7 @@ def node_betweenness(indptr: np.ndarray, indices: np.ndarray, sources: np.ndarra
     Parameters
     ----------
     indptr, indices : numpy.ndarray
-        CSR of the symmetric adjacency.
+        Of the symmetric adjacency, as `csr_arrays` gives them.
     sources : numpy.ndarray of int
     diameter : int
         Longest shortest path from a source, at least.
@@ -29,10 +29,9 @@ def node_betweenness(indptr: np.ndarray, indices: np.ndarray, sources: np.ndarra
     ----------
     Brandes (2001), A faster algorithm for betweenness centrality.
     """
-    # the same types whatever the graph: one compilation
-    arrays = indptr.astype(np.int64), indices.astype(np.int32), sources.astype(np.int64)
     n_shares = min(_SHARES, max(1, -(-len(sources) // _LANES)))
-    return (_by_levels if diameter <= _SHALLOW else _one_by_one)(*arrays, n_shares).sum(axis=0)
+    accumulate = _by_levels if diameter <= _SHALLOW else _one_by_one
+    return accumulate(indptr, indices, sources.astype(np.int64), n_shares).sum(axis=0)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -122,8 +122,7 @@ def n_three_paths(network: Network) -> int:
 
 def _two_steps(network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Four-cycles through each node, and its Latapy clustering; computed once."""
-    indptr, indices = network.adjacency.indptr.astype(np.int64), network.adjacency.indices.astype(np.int32)
-    return network.once("two steps", lambda: _over_two_steps(indptr, indices))
+    return network.once("two steps", lambda: _over_two_steps(*network.csr))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -203,9 +203,8 @@ def _joined(network: Network) -> sp.csr_array:
     hubs = by_degree[np.searchsorted(labels[by_degree], np.arange(n_components))]
     largest = labels[network.giant[0]]
     others = np.delete(hubs, largest)
-    links = sp.triu(network.adjacency, k=1).tocoo()
     virtual = np.column_stack([np.full(len(others), hubs[largest]), others])
-    return symmetric(np.concatenate([np.column_stack(links.coords), virtual]), network.n_nodes)
+    return symmetric(np.concatenate([network.links, virtual]), network.n_nodes)
 
 
 def _stretched(coordinate: np.ndarray) -> np.ndarray:

@@ -71,15 +71,13 @@ def _search(network: Network, sources: np.ndarray, sampled: bool, seed: int) -> 
     n_linked = len(sources)
     if sampled:
         sources = np.random.default_rng([seed, 1]).permutation(sources)[:_N_SAMPLED]
-    # the same types whatever the graph: one compilation
-    indptr, indices = network.adjacency.indptr.astype(np.int64), network.adjacency.indices.astype(np.int32)
-    blocks, nodes = _breadth_first(indptr, indices, sources.astype(np.int64))
+    blocks, nodes = _breadth_first(*network.csr, sources.astype(np.int64))
     n_blocks = -(-len(sources) // 64)
     eccentricity = nodes[3].max(axis=0, initial=0)
     diameter = int(eccentricity.max(initial=0))
     if sampled:
         farthest = np.lexsort((-nodes[1].sum(axis=0), -eccentricity))[: 64 * _WORDS]
-        diameter = max(diameter, int(_breadth_first(indptr, indices, np.sort(farthest))[1][3].max()))
+        diameter = max(diameter, int(_breadth_first(*network.csr, np.sort(farthest))[1][3].max()))
     pairs, total, harmonic = (values.reshape(-1)[:n_blocks] for values in blocks)
     return Hops(
         len(sources),

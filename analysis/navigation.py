@@ -12,7 +12,7 @@ from netsparse.analysis.coalescent import coalescent_embedding
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.measure import measure
 from netsparse.analysis.navigation_kernels import congruence_sums, greedy_sums, link_lengths
-from netsparse.analysis.network import LARGE, Network, as_network
+from netsparse.analysis.network import LARGE, Network, as_network, csr_arrays
 from netsparse.analysis.undefined import Undefined
 from netsparse.analysis.weighted_paths import weighted_distances
 from netsparse.errors import NetsparseError
@@ -163,8 +163,7 @@ def _placed(network: Network, theta: np.ndarray, radius: np.ndarray) -> tuple[np
         adjacency = sp.csr_array(adjacency[nodes][:, nodes])
     if not adjacency.has_sorted_indices:
         adjacency = adjacency.sorted_indices()
-    start, neighbours = adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32, copy=False)
-    return start, neighbours, theta[nodes], radius[nodes]
+    return *csr_arrays(adjacency), theta[nodes], radius[nodes]
 
 
 def _drawn(n: int, seed: int) -> tuple[np.ndarray, bool]:

@@ -107,13 +107,21 @@ class Network:
         return _two_sides(self.adjacency)
 
     @cached_property
-    def igraph(self) -> igraph.Graph:
-        """The same graph for igraph."""
+    def csr(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and neighbours of the adjacency (see `csr_arrays`)."""
+        return csr_arrays(self.adjacency)
+
+    @property
+    def links(self) -> np.ndarray:
+        """Pairs of linked nodes, the smaller first, in the adjacency's order, each once: int64, shape (n_pairs, 2)."""
         rows = np.repeat(np.arange(self.n_nodes), self.degrees)
         upper = rows < self.adjacency.indices
-        # 64-bit integers are what igraph takes as they are
-        edges = np.column_stack([rows[upper], self.adjacency.indices[upper].astype(np.int64)])
-        return igraph.Graph(n=self.n_nodes, edges=edges)
+        return np.column_stack([rows[upper], self.adjacency.indices[upper].astype(np.int64)])
+
+    @cached_property
+    def igraph(self) -> igraph.Graph:
+        """The same graph for igraph, which takes 64-bit integers as they are."""
+        return igraph.Graph(n=self.n_nodes, edges=self.links)
 
     def by_group(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Cut a per-node array into one array a group."""
@@ -122,6 +130,11 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({self.n_nodes} nodes, {self.n_links} links, groups {self.groups})"
+
+
+def csr_arrays(matrix: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Return starts (int64) and neighbours (int32) of a CSR array: types that a kernel is compiled for once."""
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
 
 
 def _two_sides(adjacency: sp.csr_array) -> np.ndarray | None:

@@ -168,7 +168,7 @@ def betweenness(network: Network, seed: int = 0) -> np.ndarray:
     if network.n_nodes > LARGE:
         sources = np.random.default_rng([seed, 2]).permutation(linked)[:_N_SAMPLED]
     diameter = hops(network, seed).diameter
-    sums = node_betweenness(network.adjacency.indptr, network.adjacency.indices, sources, diameter)
+    sums = node_betweenness(*network.csr, sources, diameter)
     return sums * (0.5 * len(linked) / max(len(sources), 1))
 
 
@@ -236,8 +236,7 @@ def edge_betweenness(graph: Any) -> tuple[np.ndarray, np.ndarray]:
     array([2., 2.])
     """
     network = as_network(graph)
-    links = np.array(network.igraph.get_edgelist(), np.int64).reshape(-1, 2)
-    return links, np.array(network.igraph.edge_betweenness(directed=False), float)
+    return network.links, np.array(network.igraph.edge_betweenness(directed=False), float)
 
 
 @measure("standard")
@@ -261,8 +260,7 @@ def local_efficiency(network: Network) -> float:
         return Undefined("no nodes")
     if network.sides is not None:
         return 0.0
-    indptr, indices = network.adjacency.indptr.astype(np.int64), network.adjacency.indices.astype(np.int32)
-    return float(_local_efficiencies(indptr, indices).mean())
+    return float(_local_efficiencies(*network.csr).mean())
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.measure import measure
@@ -126,8 +125,7 @@ def _remove_nodes(network: Network, order: str, n_repeats: int, seed: int) -> Pe
         return Undefined("no nodes")
     turn, ends = _turns(None if order == "random" else -network.degrees, n)
     seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(n)
-    adjacency = network.adjacency
-    return _curve(at, n, n, *percolate_nodes(adjacency.indptr, adjacency.indices, turn, ends, seeds, at))
+    return _curve(at, n, n, *percolate_nodes(*network.csr, turn, ends, seeds, at))
 
 
 def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> PercolationCurve | Undefined:
@@ -153,12 +151,12 @@ def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> Pe
 def _links(network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Give both ends of every link: those of the layers in their order, so that weights fit."""
     if network.snapshot is None:
-        upper = sp.triu(network.adjacency, k=1).tocoo()
-        return upper.row.astype(np.int32), upper.col.astype(np.int32)
+        tails, heads = network.links.astype(np.int32).T.copy()
+        return tails, heads
     offsets = network.snapshot.offsets
-    tails = [(layer.link_rows + offsets[layer.source]).astype(np.int32) for layer in network.layers]
-    heads = [layer.biadjacency.indices.astype(np.int32) + np.int32(offsets[layer.target]) for layer in network.layers]
-    return np.concatenate(tails), np.concatenate(heads)
+    starts = [(layer.link_rows + offsets[layer.source]).astype(np.int32) for layer in network.layers]
+    stops = [layer.biadjacency.indices.astype(np.int32) + np.int32(offsets[layer.target]) for layer in network.layers]
+    return np.concatenate(starts), np.concatenate(stops)
 
 
 def _turns(by: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:

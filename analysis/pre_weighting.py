@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from numba import prange
 
+from netsparse.analysis.network import csr_arrays
+
 _CHUNKS = 64
 
 
@@ -32,8 +34,7 @@ def weigh(adjacency: sp.csr_array, pre_weighting: str) -> sp.csr_array:
 
 def common_neighbours(adjacency: sp.csr_array) -> np.ndarray:
     """Count the common neighbours of the two ends of every link, in the order of the adjacency's entries."""
-    start, neighbours = adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int32)
-    return _common(start, neighbours, np.zeros(adjacency.nnz, np.int32))
+    return _common(*csr_arrays(adjacency), np.zeros(adjacency.nnz, np.int32))
 
 
 @numba.njit(cache=True, parallel=True, nogil=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import LARGE, Network, as_network
@@ -84,8 +83,8 @@ class _Part:
 
 def _parts(network: Network) -> list[_Part]:
     if network.snapshot is None:
-        upper = sp.triu(network.adjacency, k=1).tocoo()
-        return [_Part(np.arange(network.n_nodes), upper.row.astype(np.int32), upper.col.astype(np.int32), 0)]
+        tails, heads = network.links.astype(np.int32).T.copy()
+        return [_Part(np.arange(network.n_nodes), tails, heads, 0)]
     parts = []
     for layer in network.layers:
         if layer.n_links == 0:  # and perhaps no sources either

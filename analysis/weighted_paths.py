@@ -6,6 +6,8 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 from numba import prange
 
+from netsparse.analysis.network import csr_arrays
+
 # Sources that are searched from together, of graphs of up to some size, and of larger ones: their distances to a node
 # lie side by side, so that one instruction relaxes many of them, and those to all nodes should fit the cache.
 _LANES, _SMALL, _LANES_OF_LARGE = 64, 8_000, 16
@@ -33,7 +35,7 @@ def weighted_distances(links: sp.csr_array, sources: np.ndarray | None = None) -
     """
     n = links.shape[0]
     sources = np.arange(n) if sources is None else np.asarray(sources)
-    start, neighbours = links.indptr.astype(np.int64), links.indices.astype(np.int32, copy=False)
+    start, neighbours = csr_arrays(links)
     lengths = links.data.astype(np.float64, copy=False)
     whole = bool((lengths == np.floor(lengths)).all())
     wide = np.float64 if n <= _DOUBLE else np.float32

@@ -80,7 +80,7 @@ def test_both_kernels_of_betweenness_equal_igraph(graph):
     network = as_network(graph)
     expected = np.array(network.igraph.betweenness(), float)
     for diameter in (0, 10**6):  # by levels, one by one
-        arrays = network.adjacency.indptr, network.adjacency.indices, np.flatnonzero(network.degrees)
+        arrays = *network.csr, np.flatnonzero(network.degrees)
         assert node_betweenness(*arrays, diameter) / 2 == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
