@@ -71,24 +71,21 @@ def measure_files(
     done = read_table(out) if resume and out is not None and out.is_file() else None
     paths = list(dict.fromkeys(paths))
     contents = {path: _contents(path, epochs) for path in paths} if out is not None else {}
-    names = _names(paths, contents, {} if done is None else done.attrs.get("sources", {}))
-    plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, on_graph)]
-    keeps = out is not None and out.suffix == ".parquet" and (resume or not out.exists())
-
     before = {} if done is None else done.attrs.get("sources", {})
+    names = _names(paths, contents, before)
+    plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, on_graph)]
     sources = before | {names[path]: before.get(names[path], {}) | found for path, found in contents.items()}
 
-    def keep(table: pd.DataFrame) -> None:
-        if out is not None and keeps:
+    def write(table: pd.DataFrame) -> None:
+        if out is not None:
             table.attrs["sources"] = sources
             write_table(out, table)
 
+    keep = write if out is not None and out.suffix == ".parquet" and (resume or not out.exists()) else None
     table = compute(
         plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=keep, on_progress=on_progress
     )
-    if out is not None:
-        table.attrs["sources"] = sources
-        write_table(out, table)
+    write(table)
     return names, table
 
 

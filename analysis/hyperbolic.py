@@ -94,7 +94,10 @@ def hd_correlation(first: Any, second: Any) -> float:
     >>> round(hd_correlation((theta, radius), (theta + 0.5, radius)), 12)
     1.0
     """
-    coordinates = np.stack([*_disk(first), *_disk(second)]) if _alike(first, second) else np.empty((4, 0))
+    placed = [*_disk(first), *_disk(second)]
+    if len({array.shape for array in placed}) > 1 or placed[0].ndim != 1:
+        raise NetsparseError("the coordinates to compare must be of equally many nodes")
+    coordinates = np.stack(placed)
     coordinates = np.ascontiguousarray(coordinates[:, np.isfinite(coordinates).all(axis=0)])
     if coordinates.shape[1] < 3:
         return Undefined("fewer than three nodes with coordinates")
@@ -155,13 +158,6 @@ def _disk(coordinates: Any) -> tuple[np.ndarray, np.ndarray]:
         raise NetsparseError("coordinates in the ball: distances are compared in the disk, with dims=2")
     theta, radius = coordinates if isinstance(coordinates, tuple) else (coordinates.theta, coordinates.radius)
     return np.asarray(theta, float), np.asarray(radius, float)
-
-
-def _alike(first: Any, second: Any) -> bool:
-    shapes = {array.shape for array in (*_disk(first), *_disk(second))}
-    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
-        raise NetsparseError("the coordinates to compare must be of equally many nodes")
-    return True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,7 @@ def rewired(graph: Any, seed: Any = 0, swaps_per_link: int = 10, *, toward: str 
     if network.snapshot is None:
         if network.sides is None:
             return Network(rewired_graph(network.adjacency, rng, swaps_per_link, toward=toward))
-        first, second = np.flatnonzero(~network.sides), np.flatnonzero(network.sides)
-        between = sp.csr_array(network.adjacency[first][:, second])
-        row, column = rewire_layer(between, rng, swaps_per_link, toward=toward).tocoo().coords
-        return Network(symmetric(np.column_stack([first[row], second[column]]), network.n_nodes))
+        return _between(network, lambda links: rewire_layer(links, rng, swaps_per_link, toward=toward))
     layers = []
     for layer in network.layers:
         slots = sp.csr_array(
@@ -79,22 +77,30 @@ def erdos_renyi(graph: Any, seed: Any = 0) -> Network:
     """
     network, rng = as_network(graph), np.random.default_rng(seed)
     none = np.empty(0, np.int64)
+
+    def random(links: sp.csr_array) -> sp.csr_array:
+        return from_pairs(random_unlinked(links.shape, none, links.nnz, rng), links.shape)
+
     if network.snapshot is None:
-        n = network.n_nodes
         if network.sides is not None:
-            first, second = np.flatnonzero(~network.sides), np.flatnonzero(network.sides)
-            keys = random_unlinked((len(first), len(second)), none, network.n_links, rng)
-            row, column = np.divmod(keys, max(len(second), 1))
-            return Network(symmetric(np.column_stack([first[row], second[column]]), n))
+            return _between(network, random)
+        n = network.n_nodes
         ordinals = random_unlinked((n * (n - 1) // 2, 1), none, network.n_links, rng)
         return Network(symmetric(_pairs(ordinals), n))
     layers = []
     for layer in network.layers:
-        shape = (layer.n_source, layer.n_target)
-        found = from_pairs(random_unlinked(shape, none, layer.n_links, rng), shape)
+        found = random(layer.biadjacency)
         weights = None if layer.weights is None else rng.permutation(layer.weights)
         layers.append(LayerGraph(layer.name, found, layer.source, layer.target, weights))
     return Network.of(Snapshot(layers, network.snapshot.epoch))
+
+
+def _between(network: Network, change: Callable[[sp.csr_array], sp.csr_array]) -> Network:
+    """Change the links of a graph without layers as those of one layer between its two sides."""
+    assert network.sides is not None
+    first, second = np.flatnonzero(~network.sides), np.flatnonzero(network.sides)
+    row, column = change(sp.csr_array(network.adjacency[first][:, second])).tocoo().coords
+    return Network(symmetric(np.column_stack([first[row], second[column]]), network.n_nodes))
 
 
 def _pairs(ordinals: np.ndarray) -> np.ndarray:

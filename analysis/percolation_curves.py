@@ -44,23 +44,17 @@ class PercolationCurve:
     @property
     def area(self) -> Estimate:
         """Mean area over the repeats, with its standard error."""
-        return _mean(self.areas)
+        return Estimate.of(self.areas)
 
     @property
     def threshold(self) -> Estimate:
         """Mean threshold over the repeats, with its standard error."""
-        return _mean(self.thresholds)
+        return Estimate.of(self.thresholds)
 
     @property
     def table(self) -> pd.DataFrame:
         """The curve as a table: removed, giant, giant_sd."""
         return pd.DataFrame({"removed": self.removed, "giant": self.giant, "giant_sd": self.giant_sd})
-
-
-def _mean(values: np.ndarray) -> Estimate:
-    if np.ptp(values) == 0.0:  # the mean of equal numbers may differ from them in its last digit
-        return Estimate(float(values[0]), 0.0)
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def percolation_curve(

@@ -80,8 +80,7 @@ def structural_consistency(
             scores = perturbed_two_sided(whole, rest) if two_sided else perturbed(whole, rest)
         candidates = possible & (rest == 0.0)
         shares[repeat] = _found(scores[candidates], whole[candidates] > 0.0, n_removed)
-    error = shares.std(ddof=1) / np.sqrt(n_repeats) if n_repeats > 1 else 0.0
-    return Estimate(float(shares.mean()), float(error))
+    return Estimate.of(shares)
 
 
 def _matrix(network: Network) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -87,4 +87,6 @@ def _number(value: float) -> str:
         return "–"
     if value == round(value) and abs(value) < 1e6:
         return f"{value:.0f}"
-    return f"{value:.2e}" if abs(value) >= 1e6 else f"{value:.3f}" if abs(value) >= 1e-3 else f"{value:.1e}"
+    if abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 1e6 else f"{value:.2e}"
