@@ -47,7 +47,7 @@ GRADIENT, BIAS_GRADIENT, GIVEN, Y_GRADIENT, X_GRADIENT = range(11, 16)  # backwa
 
 
 @numba.njit(inline="always")
-def _first_row(starts, n, part, n_parts):  # pragma: no cover - compiled
+def _first_row(starts, n, part, n_parts):
     """Return the first of n neurons of a part, the links dealt evenly."""
     if part == n_parts:
         return n
@@ -63,7 +63,7 @@ def _first_row(starts, n, part, n_parts):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _transpose(given, given_step, made, batch, n, one, size, n_parts):  # pragma: no cover
+def _transpose(given, given_step, made, batch, n, one, size, n_parts):
     """Copy a (batch, n) matrix, its rows given_step apart, into a feature-major one, (n, batch)."""
     whole = batch - batch % TILE
     for part in numba.prange(n_parts):
@@ -81,7 +81,7 @@ def _transpose(given, given_step, made, batch, n, one, size, n_parts):  # pragma
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def forward_chain(table, given, given_step, batch, one, size, n_parts):  # pragma: no cover
+def forward_chain(table, given, given_step, batch, one, size, n_parts):
     """Compute Y of every layer of a table; X of the first one from samples (batch, n), if an address is given."""
     if given:
         _transpose(given, given_step, table[0, X], batch, table[0, N_SOURCE], one, size, n_parts)
@@ -105,7 +105,7 @@ def forward_chain(table, given, given_step, batch, one, size, n_parts):  # pragm
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def backward_chain(table, given, given_step, batch, one, size, n_parts):  # pragma: no cover
+def backward_chain(table, given, given_step, batch, one, size, n_parts):
     """Compute all gradients of a table; the last Ẏ from one of (batch, n), if an address is given."""
     if given:
         _transpose(given, given_step, table[-1, GIVEN], batch, table[-1, N_TARGET], one, size, n_parts)
@@ -142,7 +142,7 @@ def backward_chain(table, given, given_step, batch, one, size, n_parts):  # prag
 @numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def train_epoch(
     x, labels, order, batch_size, mean, deviation, staging, forward, backward, steps, rates, one, size, n_parts
-):  # pragma: no cover - compiled
+):
     """Train batch after batch; return the summed cross-entropy.
 
     ``staging`` holds one batch (batch, n_features); the last row of the tables is the layer of the classes. A row of
@@ -173,7 +173,7 @@ def train_epoch(
 
 
 @numba.njit(cache=True, nogil=True)
-def _cross_entropy(logits, slopes, s, label, n_classes, batch, one):  # pragma: no cover - compiled
+def _cross_entropy(logits, slopes, s, label, n_classes, batch, one):
     """Return one sample's cross-entropy, and write its gradient, of the batch's mean, by class."""
     largest = real_at(one, logits, s)
     for c in range(1, n_classes):

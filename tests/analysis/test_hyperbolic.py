@@ -62,6 +62,22 @@ def test_comparison_equals_plain_loops():
         assert analysis.hd_correlation((theta, radius), (known, other)) == pytest.approx(plain, abs=1e-9)
 
 
+def test_c_score_of_tied_and_facing_nodes_equals_a_plain_loop():
+    """Angles on twelve hours: many are equal, many face each other, and nodes of both kinds have no shorter way."""
+    rng = np.random.default_rng(0)
+
+    def turn(a, b):
+        step = (b - a) % 12
+        return "same" if step == 0 else "facing" if step == 6 else "left" if step < 6 else "right"
+
+    mirror = {"same": "same", "facing": "facing", "left": "right", "right": "left"}
+    for _ in range(40):
+        first, second = rng.integers(0, 12, (2, int(rng.integers(2, 25))))
+        pairs = [(turn(first[i], first[j]), turn(second[i], second[j])) for j in range(len(first)) for i in range(j)]
+        expected = max(np.mean([a == b for a, b in pairs]), np.mean([a == mirror[b] for a, b in pairs]))
+        assert analysis.c_score(first * np.pi / 6, second * np.pi / 6) == pytest.approx(expected)
+
+
 def test_comparison_does_not_see_rotation_reflection_and_missing_nodes():
     theta = np.random.default_rng(0).permutation(40) * 2 * np.pi / 40
     radius = np.linspace(1, 7, 40)

@@ -52,6 +52,23 @@ def test_counts_of_every_link(chain, random_layer):
         assert list(zip(common[upper].tolist(), inner[upper].tolist(), strict=True)) == expected
 
 
+def test_counts_of_every_link_of_nasty_graphs(nasty_layer):
+    """Both forms on empty, hub-heavy, full and disconnected ones; the second one with a triangle at every link."""
+    network = as_network(nasty_layer)
+    graph = nx.from_scipy_sparse_array(network.adjacency)
+    common, inner = _counts_l3(network.adjacency)
+    expected = [plain(graph, u, v, 3) for u, v in sorted(map(sorted, graph.edges))]
+    assert list(zip(common.tolist(), inner.tolist(), strict=True)) == expected
+    graph.add_edges_from([("top", node) for node in list(graph)])
+    network = as_network(nx.convert_node_labels_to_integers(graph))
+    graph = nx.from_scipy_sparse_array(network.adjacency)
+    common, inner = _counts_l2(network.adjacency)
+    rows, columns = network.adjacency.nonzero()
+    expected = [plain(graph, u, v, 2) for u, v in zip(rows, columns, strict=True) if u < v]
+    upper = rows < columns
+    assert list(zip(common[upper].tolist(), inner[upper].tolist(), strict=True)) == expected
+
+
 def test_which_paths():
     skip = [
         LayerGraph.from_mask(np.ones((3, 3)), name, source, target)

@@ -86,8 +86,16 @@ def test_both_kernels_of_betweenness_equal_igraph(graph):
 
 @pytest.mark.parametrize(
     "graph",
-    [nx.karate_club_graph(), nx.gnp_random_graph(40, 0.3, seed=1), nx.complete_graph(5), nx.star_graph(4)],
-    ids=["karate", "random", "full", "star"],
+    [
+        nx.karate_club_graph(),
+        nx.gnp_random_graph(40, 0.3, seed=1),
+        nx.complete_graph(5),
+        nx.star_graph(4),
+        nx.wheel_graph(12),
+        nx.disjoint_union(nx.disjoint_union(nx.complete_graph(4), nx.windmill_graph(3, 4)), nx.empty_graph(3)),
+        nx.empty_graph(3),
+    ],
+    ids=["karate", "random", "full", "star", "hub", "disconnected", "no links"],
 )
 def test_local_efficiency_equals_networkx(graph):
     assert analysis.local_efficiency(graph) == pytest.approx(nx.local_efficiency(graph), rel=1e-12)

@@ -31,6 +31,12 @@ def plain_coefficient(network, k):
     return links / pairs if pairs else np.nan
 
 
+def test_the_coefficient_of_nasty_layers_is_that_of_every_pair(nasty_layer):
+    found = rich_club_coefficient(nasty_layer)
+    expected = [plain_coefficient(Snapshot([nasty_layer]), k) for k in found["degree"]]
+    assert found["coefficient"].tolist() == pytest.approx(expected, nan_ok=True)
+
+
 def test_pairs_of_layers_are_sources_and_targets(chain):
     for seed in range(3):
         network = chain(seed)
