@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import erfc, log_ndtr, zeta
 
 from netsparse.analysis.measure import measure
@@ -96,6 +95,8 @@ def _exponential(x: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _lognormal(x: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Give the log-likelihood of each value under the lognormal law that fits best."""
+    from scipy.optimize import minimize  # slow to import
+
     lower, upper = np.log(x - 0.5), np.log(x + 0.5)
 
     def likelihood(parameters: np.ndarray) -> np.ndarray:
