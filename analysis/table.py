@@ -20,6 +20,7 @@ NULL_COLUMNS = ["null_mean", "null_sd", "z", "p", "er_mean", "er_sd", "er_z", "e
 
 # Of one row's comparison with null models, by place in the unit's list of parts.
 _NO_NULLS = (np.nan,) * len(NULL_COLUMNS)
+_ALONE = "no null model has a value to compare with"
 
 # What one unit gave: its parts, and its null models' values by kind and number of the first.
 Nulls = Mapping[tuple[str, int, int], NullValues]
@@ -45,12 +46,12 @@ def make_table(units: Iterable[tuple[Unit, Sequence[Part], Nulls]], nulls: int, 
     parts: list[Part] = []
     compared: list[tuple[float, ...]] = []
     for unit, own, null_values in units:
+        if nulls:
+            numbers_of_own = [_compare(part, null_values, nulls) for part in own]
+            compared += numbers_of_own
+            own = [_told(part, numbers) for part, numbers in zip(own, numbers_of_own, strict=True)]
         parts += own
         runs += [(unit.run, unit.epoch, unit.layer)] * len(own)
-        if nulls:
-            compared += [_compare(part, null_values, nulls) for part in own]
-    alone = [_is_alone(part, numbers) for part, numbers in zip(parts, compared, strict=True)] if nulls else []
-    parts = [parts[i]._replace(reason=_ALONE) if lonely else parts[i] for i, lonely in enumerate(alone)] or parts
     lengths = np.array([np.size(part.value) for part in parts], np.int64)
     by_node = np.array([np.ndim(part.value) for part in parts], bool)
     starts = np.cumsum(lengths) - lengths
@@ -68,14 +69,13 @@ def make_table(units: Iterable[tuple[Unit, Sequence[Part], Nulls]], nulls: int, 
     if nulls:
         numbers = np.array(compared, np.float64).reshape(-1, len(NULL_COLUMNS))
         table |= {name: np.repeat(numbers[:, i], lengths) for i, name in enumerate(NULL_COLUMNS)}
-    empty = np.isfinite(values)
-    if nulls:
-        empty &= ~np.repeat(np.array(alone, bool), lengths)
     table |= {
         "standard_error": np.repeat(np.array([part.standard_error for part in parts], np.float64), lengths),
         "group": _text([part.group for part in parts], lengths),
         "node": _integers(node, np.repeat(~by_node, lengths)),
-        "reason": _text([part.reason for part in parts], lengths, empty=empty),
+        "reason": _text(
+            [part.reason for part in parts], lengths, empty=np.repeat(by_node, lengths) & np.isfinite(values)
+        ),
     }
     made = pd.DataFrame(table, copy=False)
     made.attrs = {"seed": seed, "nulls": nulls}
@@ -97,9 +97,10 @@ def _integers(values: np.ndarray, missing: np.ndarray) -> Any:
     return pd.arrays.IntegerArray(np.where(missing, 1, values).astype(np.int64), missing)
 
 
-def _is_alone(part: Part, numbers: tuple[float, ...]) -> bool:
-    """Whether a number has null models, but none of them a value."""
-    return part.of in ("graph", "group") and bool(np.isfinite(part.value)) and bool(np.isnan(numbers).all())
+def _told(part: Part, numbers: tuple[float, ...]) -> Part:
+    """Give the reason where a number has null models, but none of them a value."""
+    alone = part.of in ("graph", "group") and np.isfinite(part.value) and np.isnan(numbers).all()
+    return part._replace(reason=_ALONE) if alone else part
 
 
 def _compare(part: Part, null_values: Nulls, nulls: int) -> tuple[float, ...]:
@@ -115,9 +116,6 @@ def _compare(part: Part, null_values: Nulls, nulls: int) -> tuple[float, ...]:
                 found[start:stop] = values[place]
         numbers += significance(part.value, found[np.isfinite(found)])
     return tuple(numbers)
-
-
-_ALONE = "no null model has a value to compare with"
 
 
 class Done:
