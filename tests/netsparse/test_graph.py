@@ -138,6 +138,15 @@ def test_a_layer_cannot_be_changed():
         layer.weights[0] = 2
 
 
+def test_read_only_weights_are_taken_as_they_are():
+    weights = np.ones(3)
+    weights.setflags(write=False)
+    assert LayerGraph("fc", sp.csr_array(MASK), weights=weights).weights is weights
+    view = np.ones(3)[:]
+    view.setflags(write=False)  # who holds the base can still change it
+    assert LayerGraph("fc", sp.csr_array(MASK), weights=view).weights is not view
+
+
 @given(arrays(bool, st.tuples(st.integers(0, 8), st.integers(0, 8))))
 def test_link_keys_round_trip(mask):
     layer = LayerGraph.from_mask(mask)
