@@ -1,0 +1,1 @@
+"""The forms in which masks are kept: a file each."""

@@ -1,0 +1,106 @@
+"""What a reader finds in a file: matrices that are still to be turned the right way, layers, or an undirected graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import scipy.sparse as sp
+
+from netsparse.errors import MaskFormatError, NetsparseError
+from netsparse.graph import LayerGraph, Snapshot
+from netsparse.masks.options import Options
+
+
+class Matrix(Protocol):
+    """One matrix of a file, read when it is asked for.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        As it is stored: rows, columns.
+    kind : str
+        What it holds, such as ``float32``.
+    in_memory : bool
+        Whether it was read already; else reading it takes the file.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    kind: str
+
+    @property
+    def in_memory(self) -> bool: ...  # noqa: D102
+
+    def layer(self, rows: str, options: Options) -> LayerGraph:
+        """Read it as a layer, whose rows are source ("in") or target ("out") neurons."""
+        ...
+
+    def count(self, options: Options) -> int:
+        """Count its links, in as little memory as can be."""
+        ...
+
+
+@dataclass
+class Found:
+    """What a reader found.
+
+    Attributes
+    ----------
+    form : str
+        What kind of file it is, in words.
+    matrices : list of Matrix
+        Matrices without direction: the options say what their rows are.
+    rows : {"in", "out"}
+        What their rows usually are in this form.
+    snapshot : Snapshot, optional
+        Layers whose direction and groups the file knows.
+    graph : scipy.sparse.csr_array, optional
+        Symmetric adjacency of an undirected graph.
+    notes : list of str
+        What a user should hear of.
+    """
+
+    form: str
+    matrices: list[Matrix] = field(default_factory=list)
+    rows: str = "in"
+    snapshot: Snapshot | None = None
+    graph: sp.csr_array | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def parsing(form: str) -> Iterator[None]:
+    """Turn whatever another library's parser raises about a broken file into a `MaskFormatError`.
+
+    Parsers of other programs raise errors of every type (struct.error, IndexError, zlib.error …) about broken files.
+    """
+    try:
+        yield
+    except NetsparseError:
+        raise
+    except MemoryError as error:
+        raise MaskFormatError(f"reading this {form} takes more memory than there is") from error
+    except Exception as error:
+        told = (str(error).strip().splitlines() or [""])[0][:300]
+        raise MaskFormatError(f"not a readable {form}: {told or type(error).__name__}") from error
+
+
+def open_file(path: Path) -> None:
+    """Refuse what cannot be read.
+
+    Raises
+    ------
+    NetsparseError
+        If there is no such file, or it is no regular file, or may not be read.
+    """
+    try:
+        if not path.is_file():
+            raise NetsparseError(f"{path}: {'not a regular file' if path.exists() else 'no such file or directory'}")
+        path.open("rb").close()
+    except OSError as error:
+        raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
