@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netsparse.errors import MaskFormatError, NetsparseError
     from netsparse.graph import LayerGraph, Snapshot
     from netsparse.linkprediction import predict_links, score_links
-    from netsparse.masks import load
+    from netsparse.masks import load, scan
     from netsparse.run import Run
 
 _LAZY = {
@@ -32,6 +32,7 @@ _LAZY = {
     "load": "netsparse.masks",
     "measure": "netsparse.analysis.measure",
     "predict_links": "netsparse.linkprediction",
+    "scan": "netsparse.masks",
     "score_links": "netsparse.linkprediction",
 }
 _PACKAGES = ("analysis", "figures", "training")
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "measure",
     "predict_links",
+    "scan",
     "score_links",
     "training",
 ]

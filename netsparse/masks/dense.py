@@ -39,6 +39,8 @@ class DenseMatrix:
         Gives its rows from the first on, as arrays (some rows, columns); may be called again.
     mask : DenseMatrix, optional
         Of the same shape: its non-zero entries are the links, which then may weigh 0.
+    turned : bool
+        The blocks give the columns of the matrix instead of its rows (Fortran's order).
     """
 
     name: str
@@ -46,7 +48,9 @@ class DenseMatrix:
     kind: str
     blocks: Callable[[], Iterator[np.ndarray]]
     mask: DenseMatrix | None = None
+    turned: bool = False
     in_memory: ClassVar[bool] = False
+    fixed_rows: ClassVar[None] = None
 
     def count(self, options: Options) -> int:
         """Count the links; one block is all that is held.
@@ -56,7 +60,7 @@ class DenseMatrix:
         MaskFormatError
             If a number is NaN or infinite, or no number.
         """
-        return int(self._counts("in", options).sum())
+        return int(self._counts(True, options).sum())
 
     def layer(self, rows: str, options: Options) -> LayerGraph:
         """Read the layer in two passes, one that counts each source neuron's links and one that fills them in.
@@ -66,9 +70,9 @@ class DenseMatrix:
         MaskFormatError
             As `count`, or if the links take more memory than reading may.
         """
-        n_rows, n_columns = self.shape
-        n_source, n_target = (n_rows, n_columns) if rows == "in" else (n_columns, n_rows)
-        counts = self._counts(rows, options)
+        n_source, n_target = self.shape if rows == "in" else self.shape[::-1]
+        by_row = (rows == "in") != self.turned
+        counts = self._counts(by_row, options)
         n_links = int(counts.sum())
         options.check_memory(
             f"layer '{self.name}' with {n_links:,} links", n_links * BYTES_A_LINK + sum(self.shape) * BYTES_A_NEURON
@@ -81,25 +85,25 @@ class DenseMatrix:
         for values, links, limit in self._blocks(options):
             if weights is None:
                 weights = np.empty(n_links, values.dtype)
-            all_one &= _fill(values, links, limit, row, rows == "in", cursor, indices, weights)
+            all_one &= _fill(values, links, limit, row, by_row, cursor, indices, weights)
             row += len(values)
         matrix = sp.csr_array((np.ones(n_links, np.int8), indices, starts), shape=(n_source, n_target))
         own = None if all_one or self.kind in _MASK_KINDS else weights
         return LayerGraph(self.name, matrix, weights=own)
 
-    def _counts(self, rows: str, options: Options) -> np.ndarray:
-        """Count the links of each source neuron."""
-        counts = np.zeros(self.shape[0 if rows == "in" else 1], np.int64)
+    def _counts(self, by_row: bool, options: Options) -> np.ndarray:
+        """Count the links of each row, or each column, of the blocks."""
+        n_rows, n_columns = self.shape[::-1] if self.turned else self.shape
+        counts = np.zeros(n_rows if by_row else n_columns, np.int64)
         row = 0
         for values, links, limit in self._blocks(options):
-            bad = _count(values, links, limit, row, rows == "in", counts)
+            bad = _count(values, links, limit, row, by_row, counts)
             if bad[0] >= 0:
-                raise MaskFormatError(
-                    f"layer '{self.name}': the weights hold NaN or infinity, first at ({row + bad[0]}, {bad[1]})"
-                )
+                first = (row + bad[0], bad[1])[:: -1 if self.turned else 1]
+                raise MaskFormatError(f"layer '{self.name}': the weights hold NaN or infinity, first at {first}")
             row += len(values)
-        if row != self.shape[0]:
-            raise MaskFormatError(f"layer '{self.name}': {self.shape[0]} rows are promised, {row} are there")
+        if row != n_rows:
+            raise MaskFormatError(f"layer '{self.name}': {n_rows} rows are promised, {row} are there")
         return counts
 
     def _blocks(self, options: Options) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
@@ -146,9 +150,9 @@ def _count(
             value = np.float64(values[i, j])
             finite &= value - value == 0.0
             is_link = abs(np.float64(links[i, j])) > limit
-            own += is_link
+            own += int(is_link)
             if not by_row:
-                counts[j] += is_link
+                counts[j] += int(is_link)
         if by_row:
             counts[row + i] += own
         if not finite:

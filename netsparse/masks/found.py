@@ -27,14 +27,24 @@ class Matrix(Protocol):
         What it holds, such as ``float32``.
     in_memory : bool
         Whether it was read already; else reading it takes the file.
+    fixed_rows : {"in", "out"}, optional
+        What its rows are if the file knows, whatever the user says.
     """
 
-    name: str
-    shape: tuple[int, int]
-    kind: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
 
     @property
     def in_memory(self) -> bool: ...  # noqa: D102
+
+    @property
+    def fixed_rows(self) -> str | None: ...  # noqa: D102
 
     def layer(self, rows: str, options: Options) -> LayerGraph:
         """Read it as a layer, whose rows are source ("in") or target ("out") neurons."""
@@ -61,8 +71,10 @@ class Found:
         Layers whose direction and groups the file knows.
     graph : scipy.sparse.csr_array, optional
         Symmetric adjacency of an undirected graph.
+    read_as : list of str
+        How it was taken, where that could be otherwise.
     notes : list of str
-        What a user should hear of.
+        What a user should hear of, such as duplicates that were merged.
     """
 
     form: str
@@ -70,6 +82,7 @@ class Found:
     rows: str = "in"
     snapshot: Snapshot | None = None
     graph: sp.csr_array | None = None
+    read_as: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

@@ -35,6 +35,7 @@ class SparseMatrix:
     """
 
     in_memory = True
+    fixed_rows = None
 
     def __init__(self, name: str, matrix: Any, options: Options, notes: list[str], *, is_mask: bool = False) -> None:
         self.name = name
@@ -68,6 +69,23 @@ class SparseMatrix:
     def count(self, options: Options) -> int:
         """Count its links."""
         return int(self._above(options).nnz)
+
+
+def above(layer: LayerGraph, threshold: float) -> LayerGraph:
+    """Keep the links of which |weight| > threshold.
+
+    Raises
+    ------
+    MaskFormatError
+        If the layer has no weights.
+    """
+    if layer.weights is None:
+        raise MaskFormatError(f"layer '{layer.name}' has no weights, which a threshold needs")
+    kept = np.abs(layer.weights) > threshold
+    shape = (layer.n_source, layer.n_target)
+    return LayerGraph.from_keys(
+        layer.link_keys[kept], shape, layer.name, layer.source, layer.target, layer.weights[kept]
+    )
 
 
 def check_shape(name: str, shape: tuple[int, ...], options: Options) -> None:

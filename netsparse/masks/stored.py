@@ -17,6 +17,7 @@ from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.found import Found, Matrix
 from netsparse.masks.options import Options
+from netsparse.masks.sparse import above
 
 # Bytes that a link takes in a layer that is held: index, mark and weight.
 _BYTES_A_LINK = 12
@@ -74,8 +75,10 @@ class Masks:
     graph : scipy.sparse.csr_array, optional
         Symmetric adjacency, of a file that holds an undirected graph and no layers.
     epoch : int, optional
+    read_as : tuple of str
+        How it was taken: which way round, and how the layers join.
     notes : tuple of str
-        What a user should hear of: which way round it was read, duplicates, layers that do not join.
+        What a user should hear of, such as duplicates that were merged.
     options : Options
     """
 
@@ -84,6 +87,7 @@ class Masks:
     layers: tuple[StoredLayer, ...]
     graph: sp.csr_array | None
     epoch: int | None
+    read_as: tuple[str, ...]
     notes: tuple[str, ...]
     options: Options
 
@@ -96,19 +100,19 @@ class Masks:
         MaskFormatError
             If nothing is found, or the options do not fit it.
         """
-        notes = list(found.notes)
+        read_as = list(found.read_as)
         if options.graph or found.graph is not None:
-            graph = _as_graph(found, options, notes)
-            return cls(path, found.form, (), graph, None, tuple(notes), options)
+            graph = _as_graph(found, options, read_as)
+            return cls(path, found.form, (), graph, None, tuple(read_as), tuple(found.notes), options)
         if found.snapshot is not None:
             layers, epoch = _of_snapshot(found.snapshot, options), found.snapshot.epoch
         else:
-            layers, epoch = _of_matrices(found, options, notes), None
+            layers, epoch = _of_matrices(found, options, read_as), None
         if not layers:
             raise MaskFormatError("holds no layer" if not options.tensors else f"no layer is named {_or(options)}")
         if options.chain is not None or found.snapshot is None:
-            layers = _joined(layers, options, notes)
-        return cls(path, found.form, tuple(layers), None, epoch, tuple(notes), options)
+            layers = _joined(layers, options, read_as)
+        return cls(path, found.form, tuple(layers), None, epoch, tuple(read_as), tuple(found.notes), options)
 
     @property
     def in_memory(self) -> bool:
@@ -185,7 +189,7 @@ def _or(options: Options) -> str:
     return " or ".join(f"'{pattern}'" for pattern in options.tensors)
 
 
-def _as_graph(found: Found, options: Options, notes: list[str]) -> sp.csr_array:
+def _as_graph(found: Found, options: Options, read_as: list[str]) -> sp.csr_array:
     """Give the one graph that a file holds; a square matrix is an adjacency if the user says so."""
     refused = [name for name in options.given if name not in ("graph", "threshold", "tensors")]
     if refused:
@@ -201,7 +205,7 @@ def _as_graph(found: Found, options: Options, notes: list[str]) -> sp.csr_array:
         raise MaskFormatError(f"the matrix '{matrix.name}' of shape {matrix.shape} is no adjacency: it is not square")
     pattern = matrix.layer("in", options).biadjacency
     if (pattern != pattern.T).nnz:
-        notes.append("the adjacency is not symmetric: links are taken without their direction")
+        read_as.append("the adjacency is not symmetric: links are taken without their direction")
     return symmetric(np.column_stack(pattern.tocoo().coords).astype(np.int64), matrix.shape[0])
 
 
@@ -220,43 +224,27 @@ def _of_snapshot(snapshot: Snapshot, options: Options) -> list[StoredLayer]:
     return layers
 
 
-def above(layer: LayerGraph, threshold: float) -> LayerGraph:
-    """Keep the links of which |weight| > threshold.
-
-    Raises
-    ------
-    MaskFormatError
-        If the layer has no weights.
-    """
-    if layer.weights is None:
-        raise MaskFormatError(f"layer '{layer.name}' has no weights, which a threshold needs")
-    kept = np.abs(layer.weights) > threshold
-    shape = (layer.n_source, layer.n_target)
-    return LayerGraph.from_keys(
-        layer.link_keys[kept], shape, layer.name, layer.source, layer.target, layer.weights[kept]
-    )
-
-
-def _of_matrices(found: Found, options: Options, notes: list[str]) -> list[StoredLayer]:
+def _of_matrices(found: Found, options: Options, read_as: list[str]) -> list[StoredLayer]:
     """Turn matrices the way that the user says, or that is usual for the form."""
     rows, other = options.rows or found.rows, {"in": "out", "out": "in"}
     what = {"in": "source neurons (in)", "out": "target neurons (out)"}
     told = (
         "as you said" if options.rows else f"as is usual here; --rows {other[rows]} (rows='{other[rows]}') turns them"
     )
-    notes.insert(0, f"rows are {what[rows]}, {told}")
+    read_as.insert(0, f"rows are {what[rows]}, {told}")
     layers = []
     for matrix in found.matrices:
         if not options.takes(matrix.name):
             continue
-        n_source, n_target = matrix.shape if rows == "in" else matrix.shape[::-1]
+        own = matrix.fixed_rows or rows
+        n_source, n_target = matrix.shape if own == "in" else matrix.shape[::-1]
         name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in matrix.name) or "layer"
         ends = (f"{name}.source", f"{name}.target", n_source, n_target)
-        layers.append(StoredLayer(name, *ends, matrix.kind, matrix, rows, options))
+        layers.append(StoredLayer(name, *ends, matrix.kind, matrix, own, options))
     return layers
 
 
-def _joined(layers: Sequence[StoredLayer], options: Options, notes: list[str]) -> list[StoredLayer]:
+def _joined(layers: Sequence[StoredLayer], options: Options, read_as: list[str]) -> list[StoredLayer]:
     """Join layers by name or in their order, or let each stand alone."""
     alone = [replace(layer, source=f"{layer.name}.source", target=f"{layer.name}.target") for layer in layers]
     if options.chain == "none":
@@ -271,7 +259,7 @@ def _joined(layers: Sequence[StoredLayer], options: Options, notes: list[str]) -
             )
             if options.chain == "order":
                 raise MaskFormatError(f"the layers do not join in their order: {told}")
-            notes.append(f"the layers do not join in their order, so each stands alone: {told}")
+            read_as.append(f"the layers do not join in their order, so each stands alone: {told}")
             return alone
     return [replace(layer, source=f"group {i}", target=f"group {i + 1}") for i, layer in enumerate(layers)]
 

@@ -198,7 +198,7 @@ def _bad_files(folder) -> dict[str, str]:
         "outside.npz": "outside|not a readable",
         "bias.safetensors": "no two-dimensional",
         "cut.safetensors": "not a readable",
-        "cut.npy": "not a readable",
+        "cut.npy": "promises more numbers than the file holds",
     }
 
 

@@ -1,1 +1,9 @@
-"""The forms in which masks are kept: a file each."""
+"""The forms in which masks are kept, a file each. The order is that in which a file is recognised: texts come last."""
+
+# isort: off
+from netsparse.masks.forms import scipy_npz, numpy_arrays, torch_state, snapshot, safetensors, sharded
+from netsparse.masks.forms import matrix_market
+
+# isort: on
+
+__all__ = ["matrix_market", "numpy_arrays", "safetensors", "scipy_npz", "sharded", "snapshot", "torch_state"]

@@ -1,0 +1,114 @@
+"""NumPy's .npy (one dense array) and .npz (several)."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from netsparse.errors import MaskFormatError
+from netsparse.masks.dense import DenseMatrix, rows_at_a_time
+from netsparse.masks.form import FORMS, Form, Head, check_inflated
+from netsparse.masks.found import Found, parsing
+from netsparse.masks.options import Options
+from netsparse.masks.sparse import check_shape
+
+Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def recognises_npy(head: Head) -> bool:
+    """Tell one array."""
+    return head.start.startswith(b"\x93NUMPY")
+
+
+def recognises_npz(head: Head) -> bool:
+    """Tell an archive of arrays."""
+    return bool(head.zip_names) and all(name.endswith(".npy") for name in head.zip_names)
+
+
+def read_npy(path: Path, options: Options) -> Found:
+    """Find the one array."""
+    shape, matrix = _array(path.stem, lambda: path.open("rb"), path.stat().st_size, options)
+    if matrix is None:
+        raise MaskFormatError(f"a mask is a matrix (n_source, n_target), this has {len(shape)} dimensions {shape}")
+    return Found("NumPy array", [matrix])
+
+
+def read_npz(path: Path, options: Options) -> Found:
+    """Find the matrices among the arrays."""
+    found = Found("NumPy arrays")
+    with parsing("NumPy archive"):
+        check_inflated(path, options)
+        with zipfile.ZipFile(path) as archive:
+            entries = [(entry.filename, entry.file_size) for entry in archive.infolist()]
+    others = []
+    for member, size in entries:
+        name = member.removesuffix(".npy")
+        shape, matrix = _array(name, partial(_member, path, member), size, options)
+        if matrix is None:
+            others.append(f"{name} {shape}")
+        else:
+            found.matrices.append(matrix)
+    if others and not found.matrices:
+        raise MaskFormatError(f"a mask is a matrix (n_source, n_target); these are none: {', '.join(others[:4])}")
+    if others:
+        found.notes.append(f"left out, since they are no matrices: {', '.join(others)}")
+    return found
+
+
+@contextmanager
+def _member(path: Path, name: str) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        yield file
+
+
+def _array(name: str, opened: Opener, size: int, options: Options) -> tuple[tuple[int, ...], DenseMatrix | None]:
+    """Read an array's header; give its shape, and the matrix if it is one."""
+    with parsing("NumPy array"), opened() as file:
+        shape, in_columns, dtype = _header(file)
+        promised = math.prod(shape) * dtype.itemsize
+        if file.tell() + promised > size:
+            raise MaskFormatError(f"array '{name}' of shape {shape} promises more numbers than the file holds")
+    if len(shape) != 2:
+        return shape, None
+    check_shape(name, shape, options)
+    if dtype.kind not in "biuf":
+        raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {dtype}")
+    blocks = partial(_blocks, opened, shape[::-1] if in_columns else shape)
+    return shape, DenseMatrix(name, shape, dtype.newbyteorder("=").name, blocks, turned=in_columns)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise MaskFormatError(f"an array of NumPy's format {version}, which holds no numbers alone")
+    shape, in_columns, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise MaskFormatError("an array of Python objects, which are never unpickled")
+    return shape, in_columns, dtype
+
+
+def _blocks(opened: Opener, shape: tuple[int, int]) -> Iterator[np.ndarray]:
+    """Read an array in blocks, from the first number on."""
+    with parsing("NumPy array"), opened() as file:
+        dtype = _header(file)[2]
+        step = rows_at_a_time(shape[1], dtype.itemsize)
+        for start in range(0, shape[0], step):
+            n_rows = min(step, shape[0] - start)
+            n_bytes = n_rows * shape[1] * dtype.itemsize
+            content = file.read(n_bytes)
+            if len(content) < n_bytes:
+                raise MaskFormatError("the file ends before the numbers that its header promises")
+            yield np.frombuffer(content, dtype).reshape(n_rows, shape[1])
+
+
+FORMS.add("npy", Form("NumPy array (.npy): one dense layer", recognises_npy, read_npy))
+FORMS.add("npz", Form("NumPy arrays (.npz): a dense layer each", recognises_npz, read_npz))

@@ -1,0 +1,261 @@
+"""Reading masks of other programs: files, directories and patterns of names, known by their content."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from netsparse.errors import MaskFormatError, NetsparseError
+from netsparse.graph import Snapshot
+from netsparse.masks.form import FORMS, Form, Head
+from netsparse.masks.found import open_file
+from netsparse.masks.natural import natural
+from netsparse.masks.options import Options
+from netsparse.masks.stored import Masks
+from netsparse.run import Run
+
+_log = logging.getLogger("netsparse")
+
+# One of several files of a checkpoint, whose index is missing.
+_SHARD = re.compile(r"-\d+-of-\d+\.")
+
+
+def load(path: str | Path, **options: Any) -> Any:
+    """Read a run directory, a snapshot, or another program's masks, whole.
+
+    The file is known by its content, whatever its name. Nothing is ever unpickled. docs/masks.md tells all forms, and
+    what becomes of each. What does not fit into memory is read layer by layer by `scan`.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file; a directory of files, which are epochs in the natural order of their names; a pattern of names
+        (``masks/*.npz``); a directory with the index of a checkpoint in several files; a run directory.
+    tensors : str or list of str, optional
+        Patterns of the names of the tensors to read, such as ``"*.mlp.*"``.
+    rows : {"in", "out"}, optional
+        Whether a matrix's rows are source neurons ("in") or target neurons ("out"). Default: "out" for torch and
+        safetensors, as torch's weights are, "in" for all else.
+    threshold : float, optional
+        Only links with |weight| > threshold. Default: every non-zero weight is a link.
+    chain : {"order", "none"}, dict or path of a TOML file, optional
+        How layers join: in their order, not at all, or by names, layer -> (source group, target group). Default: in
+        their order if every layer has as many source neurons as the one before has target neurons, else not at all.
+    graph : bool
+        The file holds an undirected graph (a connectome, a social network), not layers: gives its adjacency.
+    max_bytes : int, optional
+        Memory that reading may take; more is refused. Default: 80 % of the machine's.
+
+    Returns
+    -------
+    Snapshot, list of Snapshot, Run or scipy.sparse.csr_array
+        A list is what directories and patterns give. The symmetric adjacency of an undirected graph
+        (GraphML, GML, ``graph=True``) is what every measure takes.
+
+    Raises
+    ------
+    MaskFormatError
+        If a file cannot be read: the message says why.
+    NetsparseError
+        If there is no such file or directory, or an option makes no sense.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(os.path.join(folder, "mask.npy"), np.eye(3))
+    ...     load(os.path.join(folder, "mask.npy"))
+    Snapshot(1 layers, 6 neurons, 3 links)
+    """
+    chosen = Options.of(**options)
+    path = Path(path)
+    if is_run(path):
+        if chosen.given:
+            raise NetsparseError(f"{path}: a run's layers are known: leave the option {chosen.given[0]} out")
+        return Run(path)
+    found = _scan(path, chosen)
+    several = found if isinstance(found, list) else [found]
+    for masks in several:
+        for note in masks.notes:
+            _log.warning("%s: %s", masks.path, note)
+    whole = [masks.graph if masks.graph is not None else _snapshot(masks) for masks in several]
+    return whole if isinstance(found, list) else whole[0]
+
+
+def scan(path: str | Path, **options: Any) -> Masks | list[Masks]:
+    """Look at what lies in a file, to read it layer by layer (see `load`, which reads it whole).
+
+    Dense matrices, as in checkpoints, are read when they are asked for, so that a model of billions of weights takes
+    the memory of its largest layer.
+
+    Returns
+    -------
+    Masks or list of Masks
+        A list for directories, patterns and runs.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(os.path.join(folder, "model.npz"), fc1=np.eye(3), fc2=np.ones((3, 2)))
+    ...     for layer in scan(os.path.join(folder, "model.npz")):
+    ...         print(layer)
+    LayerGraph('fc1', source 'group 0' (3) -> target 'group 1' (3), 3 links, density 33.33 %)
+    LayerGraph('fc2', source 'group 1' (3) -> target 'group 2' (2), 6 links, density 100.00 %)
+    """
+    return _scan(Path(path), Options.of(**options))
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run directory."""
+    return path.is_dir() and (path / "snapshots").is_dir()
+
+
+def files_of(path: Path) -> dict[str, Path]:
+    """Return the files that a path stands for, by epoch or name: those whose change changes what is read.
+
+    Raises
+    ------
+    NetsparseError
+        If there is none.
+    """
+    if is_run(path):
+        run = Run(path)
+        return {str(epoch): run.snapshot_path(epoch) for epoch in run.epochs}
+    files = _files(path)
+    if isinstance(files, Path):
+        return {"content": files, **{part.name: part for part in parts_of(files)}}
+    return {file.name: file for file in files}
+
+
+def _scan(path: Path, options: Options) -> Masks | list[Masks]:
+    files = _files(path)
+    if isinstance(files, Path):
+        return _scan_file(files, options)
+    found = [_scan_file(file, options) for file in files]
+    if any(masks.epoch is None for masks in found):
+        found = [masks.at(epoch) for masks, epoch in zip(found, _epochs(files), strict=True)]
+    return sorted(found, key=lambda masks: masks.epoch or 0)
+
+
+def _scan_file(path: Path, options: Options) -> Masks:
+    open_file(path)
+    with _named(path):
+        form = _recognise(Head(path))
+        return Masks.of(path, form.read(path, options), options)
+
+
+def _recognise(head: Head) -> Form:
+    """Choose the form of a file by its content.
+
+    Raises
+    ------
+    MaskFormatError
+        If it is none, or a pickle.
+    """
+    if not head.start:
+        raise MaskFormatError("the file is empty")
+    for form in FORMS.values():
+        if form.recognises(head):
+            return form
+    if head.start[:1] == b"\x80":
+        raise MaskFormatError(
+            "a Python pickle, which could run any program and is never opened; save the state dict by safetensors or "
+            "by torch.save of version 1.6 or later, the mask by scipy.sparse.save_npz"
+        )
+    if head.start.startswith(b"\x1f\x8b"):
+        raise MaskFormatError("compressed by gzip; unpack it first")
+    if head.start.startswith(b"PK"):
+        raise MaskFormatError("a zip archive, but neither NumPy's .npz nor a torch file")
+    known = "; ".join(form.summary for form in FORMS.values())
+    raise MaskFormatError(f"not a mask file; netsparse reads: {known}")
+
+
+def _files(path: Path) -> Path | list[Path]:
+    """Find the file, or the files of epochs in natural order, that a path stands for."""
+    if is_run(path):
+        run = Run(path)
+        return [run.snapshot_path(epoch) for epoch in run.epochs]
+    if path.is_dir():
+        return _files_in(path)
+    if not path.exists() and glob.has_magic(str(path)):
+        matches = sorted((Path(name) for name in glob.iglob(str(path))), key=lambda file: natural(file.name))
+        files = [file for file in matches if file.is_file()]
+        if not files:
+            raise NetsparseError(f"{path}: no file has a name of this pattern")
+        return files
+    return path
+
+
+def _files_in(folder: Path) -> Path | list[Path]:
+    """Find the masks in a directory: a checkpoint by its index, or all files that are masks."""
+    try:
+        files = sorted((file for file in folder.iterdir() if file.is_file()), key=lambda file: natural(file.name))
+    except OSError as error:
+        raise NetsparseError(f"{folder}: cannot be read: {error.strerror}") from error
+    files = [file for file in files if not file.name.startswith(".")]
+    indices = [file for file in files if file.name.endswith(".index.json")]
+    if indices:
+        if len(indices) > 1:
+            names = ", ".join(file.name for file in indices)
+            raise NetsparseError(f"{folder}: several checkpoints ({names}); name the index of one")
+        return indices[0]
+    masks = [file for file in files if _is_mask(file)]
+    if not masks:
+        raise NetsparseError(f"{folder}: neither a run directory nor a directory with masks")
+    if any(_SHARD.search(file.name) for file in masks):
+        raise NetsparseError(f"{folder}: the files of one checkpoint, but its index (*.index.json) is missing")
+    return masks
+
+
+def _is_mask(file: Path) -> bool:
+    """Whether a file in a directory is of a form that is read; what is broken or may not be read is told later."""
+    try:
+        head = Head(file)
+        return bool(head.start) and any(form.recognises(head) for form in FORMS.values())
+    except (MaskFormatError, OSError):
+        return True
+
+
+def parts_of(file: Path) -> list[Path]:
+    """Return the other files of a checkpoint whose index this is."""
+    from netsparse.masks.forms import sharded
+
+    with _named(file):
+        return sharded.shards(file) if file.is_file() and sharded.recognises(Head(file)) else []
+
+
+def _epochs(files: Sequence[Path]) -> list[int | None]:
+    """Take the last number of each name as its epoch if they ascend, else the place in the order."""
+    if len(files) == 1:
+        return [None]
+    numbers = [re.findall(r"[0-9]{1,9}", file.stem)[-1:] for file in files]
+    if all(numbers):
+        epochs = [int(number[0]) for number in numbers]
+        if all(before < after for before, after in itertools.pairwise(epochs)):
+            return list(epochs)
+    return list(range(len(files)))
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name before what was wrong with it."""
+    try:
+        yield
+    except MaskFormatError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise MaskFormatError(f"{path}: {error}") from error
+
+
+def _snapshot(masks: Masks) -> Snapshot:
+    with _named(masks.path):
+        return masks.snapshot()
