@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netsparse.analysis.links import sum_of_products
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.undefined import Undefined
@@ -116,8 +117,7 @@ def n_four_cycles(network: Network) -> int:
 
 def n_three_paths(network: Network) -> int:
     """Count the paths of three links of a graph with two sides."""
-    other = network.degrees - 1
-    return int(other @ (network.adjacency @ other)) // 2
+    return int(sum_of_products(network.degrees - 1, *network.distinct_links))
 
 
 def _two_steps(network: Network) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netsparse.analysis.links import sum_of_products
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.undefined import Undefined
@@ -140,7 +141,7 @@ def degree_assortativity(network: Network) -> float:
     # whole numbers, exact whatever their size: Σ over link ends of d, d² and of the product of both ends' degrees
     k, counts = np.unique(degrees, return_counts=True)
     first, square = (sum(int(n) * int(d) ** power for d, n in zip(k, counts, strict=True)) for power in (2, 3))
-    product = int(degrees @ (network.adjacency @ degrees))
+    product = 2 * int(sum_of_products(degrees, *network.distinct_links))
     spread = ends * square - first * first
     if spread == 0:
         return Undefined("all nodes with links have the same degree")

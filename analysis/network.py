@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 
 from netsparse.adjacency import as_adjacency, symmetric
+from netsparse.analysis.links import Links, both_ways, components
 from netsparse.graph import LayerGraph, Snapshot
 
 T = TypeVar("T")
@@ -28,8 +29,9 @@ class Network:
 
     Parameters
     ----------
-    adjacency : scipy.sparse.csr_array, shape (n, n)
-        Symmetric, ones of int32, no diagonal.
+    adjacency : scipy.sparse.csr_array, shape (n, n), optional
+        Symmetric, ones of int32, no diagonal. That of layers is made when it is first asked for: most measures of them
+        do without.
     snapshot : Snapshot, optional
         The layers.
 
@@ -39,16 +41,17 @@ class Network:
         Neuron groups and their sizes, in the order of the nodes; one nameless group for a graph without layers.
     """
 
-    def __init__(self, adjacency: sp.csr_array, snapshot: Snapshot | None = None) -> None:
-        self.adjacency = adjacency
+    def __init__(self, adjacency: sp.csr_array | None, snapshot: Snapshot | None = None) -> None:
+        if adjacency is not None:
+            self.adjacency = adjacency
         self.snapshot = snapshot
-        self.groups = snapshot.groups if snapshot is not None else {"": adjacency.shape[0]}
+        self.groups = snapshot.groups if snapshot is not None else {"": self.adjacency.shape[0]}
         self._memory: dict[Hashable, Any] = {}
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Network:
         """Make one of a snapshot."""
-        return cls(snapshot.adjacency, snapshot)
+        return cls(None, snapshot)
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return ``compute()``, computed at the first call with this key."""
@@ -65,7 +68,7 @@ class Network:
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return int(self.adjacency.shape[0])
+        return sum(self.groups.values())
 
     @property
     def n_links(self) -> int:
@@ -73,15 +76,59 @@ class Network:
         return self.snapshot.n_links if self.snapshot is not None else self.adjacency.nnz // 2
 
     @cached_property
+    def adjacency(self) -> sp.csr_array:
+        """The symmetric adjacency, ones of int32."""
+        assert self.snapshot is not None
+        if self._parallel:
+            return self.snapshot.adjacency
+        start, neighbours = self.csr
+        if len(neighbours) < 2**31:
+            start = start.astype(np.int32)
+        ones = np.ones(len(neighbours), np.int32)
+        return sp.csr_array((ones, neighbours, start), shape=(self.n_nodes, self.n_nodes), copy=False)
+
+    @cached_property
+    def csr(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and sorted neighbours of the adjacency (see `csr_arrays`)."""
+        if self.snapshot is None or self._parallel:
+            return csr_arrays(self.adjacency)
+        return both_ways(self.n_nodes, *self.layer_links)
+
+    @cached_property
+    def layer_links(self) -> Links:
+        """Every link of the layers, in their order; of a graph without layers every pair of linked nodes."""
+        return Links.of_layers(self.snapshot) if self.snapshot is not None else Links.of_adjacency(self.adjacency)
+
+    @property
+    def distinct_links(self) -> Links:
+        """Every pair of linked nodes once."""
+        if not self._parallel:
+            return self.layer_links
+        return self.once("distinct links", lambda: Links.of_adjacency(self.adjacency))
+
+    @cached_property
+    def _parallel(self) -> bool:
+        """Whether two layers join the same two groups, so that a pair of nodes may be linked twice."""
+        pairs = [frozenset((layer.source, layer.target)) for layer in self.layers]
+        return len(set(pairs)) < len(pairs)
+
+    @cached_property
     def degrees(self) -> np.ndarray:
         """Degree of every node, int64."""
-        return np.diff(self.adjacency.indptr).astype(np.int64)
+        if self.snapshot is None or self._parallel:
+            return np.diff(self.adjacency.indptr).astype(np.int64)
+        found = np.zeros(self.n_nodes, np.int64)
+        for layer in self.layers:
+            for group, degrees in ((layer.source, layer.source_degrees), (layer.target, layer.target_degrees)):
+                start = self.snapshot.offsets[group]
+                found[start : start + len(degrees)] += degrees
+        return found
 
     @cached_property
     def components(self) -> tuple[int, np.ndarray]:
-        """Number of connected components, and each node's component."""
-        n_components, labels = csgraph.connected_components(self.adjacency, directed=False)
-        return int(n_components), labels
+        """Number of connected components, and each node's component, by first nodes."""
+        n_linked = int(np.count_nonzero(self.degrees))
+        return components(self.n_nodes, self.n_nodes - n_linked + min(n_linked, 1), *self.layer_links)
 
     @cached_property
     def giant(self) -> np.ndarray:
@@ -106,11 +153,6 @@ class Network:
                 return np.repeat(sides, list(self.groups.values()))
         return _two_sides(self.adjacency)
 
-    @cached_property
-    def csr(self) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and neighbours of the adjacency (see `csr_arrays`)."""
-        return csr_arrays(self.adjacency)
-
     @property
     def links(self) -> np.ndarray:
         """Pairs of linked nodes, the smaller first, in the adjacency's order, each once: int64, shape (n_pairs, 2)."""
@@ -134,7 +176,8 @@ class Network:
 
 def csr_arrays(matrix: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
     """Return starts (int64) and neighbours (int32) of a CSR array: types that a kernel is compiled for once."""
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    # writable, as kernels are compiled for
+    return np.require(matrix.indptr, np.int64, "W"), np.require(matrix.indices, np.int32, "W")
 
 
 def _two_sides(adjacency: sp.csr_array) -> np.ndarray | None:

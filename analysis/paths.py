@@ -205,7 +205,7 @@ def mean_edge_betweenness(network: Network, seed: int = 0) -> float:
     >>> mean_edge_betweenness(nx.path_graph(3))
     2.0
     """
-    found, n_links = hops(network, seed), network.adjacency.nnz // 2
+    found, n_links = hops(network, seed), int(network.degrees.sum()) // 2
     if not n_links:
         return Undefined("no links")
     value = int(found.block_total.sum()) * found.scale / (2 * n_links)

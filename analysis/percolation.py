@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from netsparse.analysis.links import carried_back, carried_forward
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.undefined import Undefined
@@ -42,7 +43,7 @@ def anp_rate_by_group(network: Network) -> dict[str, float]:
 def _active(network: Network) -> dict[str, np.ndarray]:
     if network.snapshot is None:
         return {"": network.degrees > 0}
-    return network.snapshot.active_neurons()
+    return network.once("active neurons", network.snapshot.active_neurons)
 
 
 @measure("fast")
@@ -198,9 +199,16 @@ def _counts(network: Network, order: list[LayerGraph], *, forward: bool) -> dict
     counts = {g: np.zeros(n) if g in ends else np.ones(n) for g, n in network.groups.items()}
     for layer in order if forward else reversed(order):
         source, target = (layer.source, layer.target) if forward else (layer.target, layer.source)
-        matrix = layer.biadjacency.T if forward else layer.biadjacency
-        counts[target] += matrix @ counts[source]
+        counts[target] += _forward(layer, counts[source]) if forward else _back(layer, counts[source])
     return counts
+
+
+def _forward(layer: LayerGraph, values: np.ndarray) -> np.ndarray:
+    return carried_forward(layer.biadjacency.indptr, layer.biadjacency.indices, layer.n_target, values)
+
+
+def _back(layer: LayerGraph, values: np.ndarray) -> np.ndarray:
+    return carried_back(layer.biadjacency.indptr, layer.biadjacency.indices, values)
 
 
 def _total(network: Network, order: list[LayerGraph], keep: dict[str, np.ndarray] | None) -> tuple[float, int]:
@@ -211,7 +219,7 @@ def _total(network: Network, order: list[LayerGraph], keep: dict[str, np.ndarray
     power = 0
     for layer in order:
         passing = counts[layer.source] * keep[layer.source] if keep and layer.source in keep else counts[layer.source]
-        counts[layer.target] += layer.biadjacency.T @ passing
+        counts[layer.target] += _forward(layer, passing)
         if counts[layer.target].max(initial=0.0) > 1e150:
             counts = {group: values * 1e-150 for group, values in counts.items()}
             power += 150

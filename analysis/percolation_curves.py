@@ -1,5 +1,6 @@
 """Percolation curves: what is left of the giant component as nodes or links are taken away."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ from netsparse.errors import NetsparseError
 ORDERS = {"nodes": ("random", "degree"), "links": ("random", "degree", "weight")}
 _POINTS = 1000
 _TAG = 0x9E2C
+# Of more links only so many of the last ones removed are put in order, at first: they mostly join all that is joined.
+_MANY = 1 << 19
+# Links in all copies of the order that are shuffled at a time, but one copy at least: 4 bytes each.
+_COPIED = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -118,39 +123,63 @@ def _remove_nodes(network: Network, order: str, n_repeats: int, seed: int) -> Pe
     if n == 0:
         return Undefined("no nodes")
     turn, ends = _turns(None if order == "random" else -network.degrees, n)
-    seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(n)
+    seeds, at = _seeds(n, len(ends), n_repeats, seed), _steps(n)
     return _curve(at, n, n, *percolate_nodes(*network.csr, turn, ends, seeds, at))
 
 
 def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> PercolationCurve | Undefined:
-    tails, heads = network.once("link ends", lambda: _links(network))
-    m = len(tails)
+    links = network.layer_links
+    m = len(links.indices)
     if m == 0:
         return Undefined("no links")
-    by: np.ndarray | None = None
-    if order == "degree":
-        by = -network.degrees[tails] * network.degrees[heads]
-    elif order == "weight":
-        weights = [layer.weights for layer in network.layers]
-        if not weights or any(w is None for w in weights):
-            return Undefined("no weights of layers: those of other graphs are not read")
-        by = np.abs(np.concatenate([w for w in weights if w is not None]))
-    turn, ends = _turns(by, m)
-    seeds, at = _seeds(turn, ends, n_repeats, seed), _steps(m)
-    n_merges = network.n_nodes - network.components[0]
-    found = percolate_links(network.n_nodes, n_merges, tails, heads, turn, ends, seeds, at)
+    weights = [layer.weights for layer in network.layers]
+    if order == "weight" and (not weights or any(w is None for w in weights)):
+        return Undefined("no weights of layers: those of other graphs are not read")
+    by = {"random": None, "degree": lambda: _products(network), "weight": lambda: _sizes(weights)}[order]
+    n_merges, at = network.n_nodes - network.components[0], _steps(m)
+    n_last, whole = min(m, _MANY), False
+    while not whole:
+        turn, ends, n_first, n_runs = _last_links(by, m, n_last)
+        seeds = _seeds(m, n_runs + len(ends), n_repeats, seed)
+        n_parts = min(len(seeds), max(1, _COPIED // (m - n_first)))
+        *found, whole = percolate_links(
+            network.n_nodes, n_merges, *links, turn, ends, n_first, n_runs, seeds, at, n_parts
+        )
+        n_last *= 8
     return _curve(at, m, network.n_nodes, *found)
 
 
-def _links(network: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Give both ends of every link: those of the layers in their order, so that weights fit."""
-    if network.snapshot is None:
-        tails, heads = network.links.astype(np.int32).T.copy()
-        return tails, heads
-    offsets = network.snapshot.offsets
-    starts = [(layer.link_rows + offsets[layer.source]).astype(np.int32) for layer in network.layers]
-    stops = [layer.biadjacency.indices.astype(np.int32) + np.int32(offsets[layer.target]) for layer in network.layers]
-    return np.concatenate(starts), np.concatenate(stops)
+def _products(network: Network) -> np.ndarray:
+    tails, heads = network.layer_links.ends
+    return -network.degrees[tails] * network.degrees[heads]
+
+
+def _sizes(weights: list[np.ndarray | None]) -> np.ndarray:
+    if len(weights) == 1 and weights[0] is not None:
+        return np.abs(weights[0])
+    together = np.concatenate([w for w in weights if w is not None])
+    return np.abs(together, out=together)
+
+
+def _last_links(by: Callable[[], np.ndarray] | None, m: int, n_last: int) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Give the end of the order of removal, whole runs of at least so many links, as `percolate_links` takes it.
+
+    Runs are found in sorted values; only links of the end need then be sorted.
+    """
+    if by is None:
+        return np.empty(0, np.int32), np.array([m]), 0, 0
+    if n_last >= m:
+        return *_turns(by(), m), 0, 0
+    values = by()
+    values.sort()
+    least = values[m - n_last]
+    n_first = int(np.searchsorted(values, least))
+    n_runs = int(np.count_nonzero(values[1 : n_first + 1] != values[:n_first]))
+    del values  # links may be many, and this is as large as their weights
+    values = by()
+    chosen = np.flatnonzero(values >= least)
+    turn, ends = _turns(values[chosen], len(chosen))
+    return chosen[turn].astype(np.int32), ends, n_first, n_runs
 
 
 def _turns(by: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -162,8 +191,8 @@ def _turns(by: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:
     return turn, ends
 
 
-def _seeds(turn: np.ndarray, ends: np.ndarray, n_repeats: int, seed: int) -> np.ndarray:
-    n_repeats = n_repeats if len(ends) < len(turn) else 1  # without ties every repeat is the same
+def _seeds(n: int, n_runs: int, n_repeats: int, seed: int) -> np.ndarray:
+    n_repeats = n_repeats if n_runs < n else 1  # without ties every repeat is the same
     return np.random.default_rng([seed, _TAG]).integers(0, 2**64, n_repeats, np.uint64)
 
 

@@ -1,5 +1,7 @@
 """Percolation curves against removing nodes and links one by one with SciPy."""
 
+import sys
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from scipy.sparse.csgraph import connected_components
 import netsparse.analysis as analysis
 from netsparse import LayerGraph, NetsparseError, Snapshot
 from netsparse.analysis import Estimate, as_network, percolation_curve
-from netsparse.analysis.percolation_curves import _links, _seeds, _turns
+from netsparse.analysis.percolation_curves import _seeds, _turns
 from netsparse.splitmix import shuffled
+
+curves = sys.modules["netsparse.analysis.percolation_curves"]
 
 
 def two_largest(n, tails, heads, keep_nodes=None):
@@ -24,7 +28,7 @@ def two_largest(n, tails, heads, keep_nodes=None):
 
 def plain_curve(network, remove, turn):
     """Largest component after 0, 1, … removals, and where the second is largest."""
-    tails, heads = _links(network)
+    tails, heads = network.layer_links.ends
     n = network.n_nodes
     pairs = []
     for removed in range(len(turn) + 1):
@@ -60,18 +64,39 @@ def graphs(chain, random_layer):
 def test_equals_removing_one_by_one(remove, order, chain, random_layer):
     for network in graphs(chain, random_layer):
         curve = percolation_curve(network, remove, order, n_repeats=3, seed=5)
-        tails, heads = _links(network)
+        tails, heads = network.layer_links.ends
         degrees = network.degrees
         by = None if order == "random" else -degrees if remove == "nodes" else -degrees[tails] * degrees[heads]
         n = network.n_nodes if remove == "nodes" else len(tails)
         turn, ends = _turns(by, n)
-        seeds = _seeds(turn, ends, 3, 5)
+        seeds = _seeds(n, len(ends), 3, 5)
         plain = [plain_curve(network, remove, shuffled(turn, ends, seed)) for seed in seeds]
         giant = np.array([g for g, _ in plain]) / network.n_nodes
         assert np.array_equal(curve.removed, np.arange(n + 1) / n)
         assert np.allclose(curve.giant, giant.mean(axis=0))
         assert curve.areas == pytest.approx(giant[:, 1:].mean(axis=1))
         assert curve.thresholds == pytest.approx([1.0 if peak < 0 else peak / n for _, peak in plain])
+
+
+@pytest.mark.parametrize("many", [1, 5, 40, 200])
+@pytest.mark.parametrize("order", ["random", "degree", "weight"])
+def test_the_end_of_the_order_is_enough(many, order, chain, monkeypatch):
+    """Of many links only the last ones are sorted, and one copy of the order serves several seeds."""
+    layers = []
+    for layer in chain(4, (12, 10, 8), 0.3):  # weights with ties
+        weights = np.round(layer.weights, 1)
+        layers.append(LayerGraph(layer.name, layer.biadjacency, layer.source, layer.target, weights))
+    for graph in (Snapshot(layers), Snapshot(layers[0]), nx.karate_club_graph(), nx.gnm_random_graph(40, 40, seed=1)):
+        plain = percolation_curve(graph, "links", order, seed=3)
+        with monkeypatch.context() as patch:
+            patch.setattr(curves, "_MANY", many)
+            patch.setattr(curves, "_COPIED", 2 * many)
+            found = percolation_curve(graph, "links", order, seed=3)
+        if order == "weight" and not isinstance(graph, Snapshot):
+            assert found.reason == plain.reason
+            continue
+        for what in ("removed", "giant", "giant_sd", "areas", "thresholds"):
+            assert np.array_equal(getattr(found, what), getattr(plain, what)), what
 
 
 def test_weights_go_from_the_smallest_on(chain):
