@@ -6,13 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.matrices import check_csr, check_finite, to_csr
+
+if TYPE_CHECKING:
+    import igraph
+    import networkx as nx
+    import pandas as pd
+    import torch
 
 # Links to count at a time.
 _BLOCK = 1 << 18
@@ -221,6 +227,59 @@ class LayerGraph:
         matrix = sp.csr_array((np.ones(len(keys), np.int32), columns, indptr), shape=shape)
         return cls(name, matrix, source, target, weights)
 
+    def to_scipy(self) -> sp.csr_array:
+        """Give the links as a SciPy matrix (n_source, n_target) of the weights, or of ones (int32).
+
+        A link that weighs 0 is a stored zero. SciPy has no float16: such weights become float32.
+
+        Examples
+        --------
+        >>> LayerGraph.from_weight([[0.0, 0.5]]).to_scipy().toarray()
+        array([[0. ],
+               [0.5]])
+        """
+        from netsparse import exports
+
+        return exports.layer_to_scipy(self)
+
+    def to_torch(self) -> torch.Tensor:
+        """Give the links as a sparse COO tensor (n_target, n_source), the way round of ``torch.nn.Linear.weight``.
+
+        Its values are the weights, or ones (float32); a link that weighs 0 is a stored zero. `from_weight` takes it
+        back.
+        """
+        from netsparse import exports
+
+        return exports.layer_to_torch(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the links as a table: source and target, indices in their groups, and weight if there are weights.
+
+        Examples
+        --------
+        >>> LayerGraph.from_weight([[0.0, 0.5]]).to_pandas()
+           source  target  weight
+        0       1       0     0.5
+        """
+        from netsparse import exports
+
+        return exports.layer_to_pandas(self)
+
+    def to_networkx(self) -> nx.Graph:
+        """Give the layer as a networkx graph, see `Snapshot.to_networkx`.
+
+        Examples
+        --------
+        >>> graph = LayerGraph.from_mask([[1, 0]], "fc1", "input", "hidden").to_networkx()
+        >>> graph.edges(data=True)
+        EdgeDataView([('input:0', 'hidden:0', {'layer': 'fc1'})])
+        """
+        return Snapshot([self]).to_networkx()
+
+    def to_igraph(self) -> igraph.Graph:
+        """Give the layer as an igraph graph, see `Snapshot.to_igraph`."""
+        return Snapshot([self]).to_igraph()
+
     def renamed(self, name: str, source: str, target: str) -> LayerGraph:
         """Return the same links under other names."""
         return replace(self, name=name, source=source, target=target)
@@ -404,6 +463,52 @@ class Snapshot:
             if layer.target not in sources:
                 active[layer.target] |= layer.target_degrees > 0
         return active
+
+    def to_scipy(self) -> dict[str, sp.csr_array]:
+        """Give each layer's links as a SciPy matrix, by name (see `LayerGraph.to_scipy`)."""
+        return {layer.name: layer.to_scipy() for layer in self.layers}
+
+    def to_torch(self) -> dict[str, torch.Tensor]:
+        """Give each layer's links as a sparse tensor (n_target, n_source), by name (see `LayerGraph.to_torch`)."""
+        return {layer.name: layer.to_torch() for layer in self.layers}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the links as one table: columns source, target, weight if any layer has weights, and layer.
+
+        The weight is missing (NaN) in layers that have none.
+        """
+        from netsparse import exports
+
+        return exports.to_pandas(self)
+
+    def to_networkx(self) -> nx.Graph:
+        """Give the network as an undirected networkx graph.
+
+        Every neuron is a node, called ``GROUP:INDEX``, with the attributes group and index, and in a network of one
+        layer bipartite (0: source, 1: target). Links have the attributes layer and, if there are weights, weight. The
+        graph's attribute ``netsparse`` tells names, sizes and epoch. A MultiGraph if two layers join the same groups.
+
+        Examples
+        --------
+        >>> first = LayerGraph.from_mask([[1, 0]], "fc1", "input", "hidden")
+        >>> second = LayerGraph.from_mask([[1], [1]], "fc2", "hidden", "output")
+        >>> list(Snapshot([first, second]).to_networkx().edges)
+        [('input:0', 'hidden:0'), ('hidden:0', 'output:0'), ('hidden:1', 'output:0')]
+        """
+        from netsparse import exports
+
+        return exports.to_networkx(self)
+
+    def to_igraph(self) -> igraph.Graph:
+        """Give the network as an undirected igraph graph.
+
+        Vertices have the attributes name (``GROUP:INDEX``), group, index, and in a network of one layer type (False:
+        source, True: target); edges layer and, if there are weights, weight. ``graph["netsparse"]`` as in
+        `to_networkx`.
+        """
+        from netsparse import exports
+
+        return exports.to_igraph(self)
 
     def __getitem__(self, name: str) -> LayerGraph:
         for layer in self.layers:

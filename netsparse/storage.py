@@ -14,6 +14,7 @@ import safetensors
 import safetensors.numpy
 import scipy.sparse as sp
 
+from netsparse.description import describe
 from netsparse.errors import MaskFormatError
 from netsparse.graph import LayerGraph, Snapshot
 
@@ -107,18 +108,15 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot as one safetensors file.
 
     Per layer i: ``layers.i.indptr``, ``layers.i.indices`` and, if there are weights, ``layers.i.weights``. The header
-    holds ``format``, ``format_version``, ``epoch`` and ``layers`` (name, source, target, shape), see `pack_header`.
+    holds ``format``, ``format_version`` and what `describe` tells, see `pack_header`.
     """
     tensors: dict[str, np.ndarray] = {}
-    layers = []
     for i, layer in enumerate(snapshot.layers):
         tensors[f"layers.{i}.indptr"] = np.asarray(layer.biadjacency.indptr)
         tensors[f"layers.{i}.indices"] = np.asarray(layer.biadjacency.indices)
         if layer.weights is not None:
             tensors[f"layers.{i}.weights"] = layer.weights
-        shape = [layer.n_source, layer.n_target]
-        layers.append({"name": layer.name, "source": layer.source, "target": layer.target, "shape": shape})
-    header = pack_header(SNAPSHOT_FORMAT, SNAPSHOT_VERSION, {"epoch": snapshot.epoch, "layers": layers})
+    header = pack_header(SNAPSHOT_FORMAT, SNAPSHOT_VERSION, describe(snapshot))
     write_whole(path, safetensors.numpy.save(tensors, header))
 
 
