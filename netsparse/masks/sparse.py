@@ -43,7 +43,10 @@ class SparseMatrix:
             matrix = sp.coo_array(matrix)
         check_shape(name, matrix.shape, options)
         self.kind = str(matrix.dtype)
-        self.matrix = to_csr(matrix, name, pattern=is_mask or matrix.dtype.kind == "b" or matrix.dtype.itemsize == 1)
+        is_mask = is_mask or matrix.dtype.kind == "b" or matrix.dtype.itemsize == 1
+        self.matrix = to_csr(matrix, name, pattern=is_mask)
+        if is_mask:  # duplicates are one link, not two
+            self.matrix.data[:] = 1
         stored = np.count_nonzero(matrix.data)
         if matrix.format != "bsr" and stored > self.matrix.nnz:
             notes.append(f"layer '{name}': {stored - self.matrix.nnz:,} duplicate links were merged")

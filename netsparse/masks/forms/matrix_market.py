@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import scipy.io
+import scipy.sparse as sp
 
+from netsparse.description import description_text
 from netsparse.errors import MaskFormatError
+from netsparse.graph import Snapshot
+from netsparse.masks.described import description_in_comments
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found, parsing
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape, sparse_found
+from netsparse.masks.writing import only_layer
+from netsparse.storage import write_whole
 
 # The shortest line of an entry: two indices, a space and the end of the line.
 _BYTES_AN_ENTRY = 4
+
+# Bytes of memory an entry: two indices and the value, and the same in another order; twice that if one half is written.
+_MEMORY_AN_ENTRY = 48
 
 
 def recognises(head: Head) -> bool:
@@ -22,17 +33,44 @@ def recognises(head: Head) -> bool:
 
 
 def read(path: Path, options: Options) -> Found:
-    """Read the one matrix."""
+    """Read the one matrix; explicit zeros are links only if the file's description says so."""
     with parsing("Matrix Market file"):
-        rows, columns, entries, layout, field, _ = scipy.io.mminfo(path)
+        rows, columns, entries, layout, field, symmetry = scipy.io.mminfo(path)
         check_shape(path.stem, (rows, columns), options)
+        if field == "complex":
+            raise MaskFormatError("a mask holds real numbers, this Matrix Market file complex ones")
         if layout == "coordinate" and entries * _BYTES_AN_ENTRY > path.stat().st_size:
             raise MaskFormatError(f"its header promises {entries:,} entries, more than the file can hold")
         if layout == "array":
-            options.check_memory(f"the array of shape {(rows, columns)}", rows * columns * 8)
+            entries = rows * columns
+        held = entries * _MEMORY_AN_ENTRY * (1 if symmetry == "general" else 2)
+        options.check_memory(f"the matrix of {entries:,} entries", held)
+        description = description_in_comments(path, options)
         # SciPy takes an open file to be text of any encoding; the format is ASCII
         matrix = scipy.io.mmread(path)
+    if description is not None:
+        layer = description.one().of_matrix(matrix)
+        return Found("Matrix Market file", snapshot=description.snapshot([layer]))
     return sparse_found("Matrix Market file", path.stem, matrix, options, is_mask=field == "pattern")
 
 
-FORMS.add("matrix-market", Form("Matrix Market (.mtx): one matrix, as text", recognises, read, None, (".mtx",)))
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Write the one layer; a comment tells its names."""
+    layer = only_layer("matrix-market", snapshot)
+    weights = layer.weights
+    if weights is None:
+        field, values = "pattern", np.ones(layer.n_links, np.int8)
+    elif weights.dtype.kind == "f":  # as float64, whose text is exact for float32 and float16 too
+        field, values = "real", weights.astype(np.float64)
+    else:
+        wide = np.uint64 if weights.dtype.kind == "u" else np.int64
+        field, values = ("unsigned-integer" if wide is np.uint64 else "integer"), weights.astype(wide)
+    places = (layer.link_rows, layer.biadjacency.indices)
+    matrix = sp.coo_array((values, places), shape=layer.biadjacency.shape)
+    content = io.BytesIO()
+    comment = f"netsparse: {description_text(snapshot)}"
+    scipy.io.mmwrite(content, matrix, comment=comment, field=field, symmetry="general")
+    write_whole(path, content.getvalue())
+
+
+FORMS.add("matrix-market", Form("Matrix Market (.mtx): one matrix, as text", recognises, read, write, (".mtx",)))
