@@ -174,7 +174,8 @@ def _embed(
         return Embedding(theta, radius, share, reason, elevation)
     adjacency = _joined(network) if components == "all" else _part(network, nodes)
     try:
-        reduced = reduce(weigh(adjacency, pre_weighting), reduction, dims, n_landmarks)
+        links = weigh(adjacency, pre_weighting, triangles=network.sides is None)
+        reduced = reduce(links, reduction, dims, n_landmarks)
     except scipy.sparse.linalg.ArpackNoConvergence:
         return Embedding(theta, radius, share, f"the eigenvectors of {reduction} did not converge", elevation)
     axes = reduced.coordinates

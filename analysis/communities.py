@@ -8,7 +8,7 @@ import igraph
 import numpy as np
 
 from netsparse.analysis.measure import measure
-from netsparse.analysis.network import LARGE, Network, as_network
+from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 
@@ -38,7 +38,7 @@ class Partition:
 def find_communities(network: Network, seed: int = 0, n_trials: int = 5) -> Partition | None:
     """Return the best of several short Leiden runs, improved until nothing does; None without links.
 
-    Computed once a graph and seed. Above `LARGE` nodes one run of two iterations is all.
+    Computed once a graph and seed. In large graphs one run of two iterations is all.
     """
     return network.once(("partition", seed, n_trials), lambda: _newman(network, seed, n_trials))
 
@@ -46,7 +46,7 @@ def find_communities(network: Network, seed: int = 0, n_trials: int = 5) -> Part
 def _newman(network: Network, seed: int, n_trials: int) -> Partition | None:
     if not network.degrees.any():
         return None
-    large = network.n_nodes > LARGE
+    large = network.is_large
     best: igraph.VertexClustering | None = None
     for trial in range(1 if large else n_trials):
         found = _leiden(network.igraph, seed * 1_000_003 + trial, _TRIAL_ITERATIONS)
@@ -76,7 +76,7 @@ def _find_two_sided(network: Network, seed: int) -> Partition | None:
         graph,
         seed * 1_000_003,
         membership.tolist(),
-        1 if network.n_nodes > LARGE else _MOST_ITERATIONS,
+        1 if network.is_large else _MOST_ITERATIONS,
         # igraph's own "modularity" of directed graphs starts from other weights (as of 1.0) and is not the directed one
         objective_function="CPM",
         resolution=1.0 / len(tails),

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from netsparse.analysis.network import LARGE, Network
+from netsparse.analysis.network import Network, is_large
 
 # Words of 64 sources each that go through the graph together.
 _WORDS = 8
-# Sources that stand for all where there are more than LARGE nodes.
+# Neighbours between two looks at whether all is found.
+_LOOKS = 16
+# Sources that stand for all in large graphs.
 _N_SAMPLED = 1024
 
 
@@ -58,12 +60,12 @@ class Hops:
 
 
 def hops(network: Network, seed: int = 0) -> Hops:
-    """Search breadth-first from every node that has a link, or from 1,024 random ones in graphs above `LARGE`.
+    """Search breadth-first from every node that has a link, or from 1,024 random ones in large graphs.
 
     O(n · n_links · diameter / 64) word operations in small-world graphs; computed once a graph.
     """
     sources = np.flatnonzero(network.degrees)
-    sampled = network.n_nodes > LARGE and len(sources) > _N_SAMPLED
+    sampled = is_large(network.n_nodes, network.n_links / 64) and len(sources) > _N_SAMPLED  # 64 at a time
     return network.once(("hops", seed if sampled else None), lambda: _search(network, sources, sampled, seed))
 
 
@@ -151,6 +153,12 @@ def _breadth_first(
                         u = indices[p]
                         for w in range(_WORDS):
                             following[v, w] |= front[u, w]
+                        if p % _LOOKS == 0:  # in a dense graph a few neighbours know all
+                            rest = np.uint64(0)
+                            for w in range(_WORDS):
+                                rest |= everyone[w] & ~seen[v, w] & ~following[v, w]
+                            if rest == 0:
+                                break
                     touched[n_touched] = v
                     n_touched += 1
             else:  # few: each tells its neighbours

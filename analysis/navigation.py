@@ -12,7 +12,7 @@ from netsparse.analysis.coalescent import coalescent_embedding
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.measure import measure
 from netsparse.analysis.navigation_kernels import congruence_sums, greedy_sums, link_lengths
-from netsparse.analysis.network import LARGE, Network, as_network, csr_arrays
+from netsparse.analysis.network import Network, as_network, csr_arrays, is_large
 from netsparse.analysis.undefined import Undefined
 from netsparse.analysis.weighted_paths import weighted_distances
 from netsparse.errors import NetsparseError
@@ -85,7 +85,7 @@ def greedy_routing(graph: Any, theta: np.ndarray, radius: np.ndarray, seed: int 
     if n < 2:
         none = Undefined("fewer than two nodes with coordinates")
         return GreedyRouting(none, none, none, none)
-    targets, sampled = _drawn(n, seed)
+    targets, sampled = _drawn(n, len(neighbours) // 2, seed)
     lengths = link_lengths(start, neighbours, theta, radius)
     ratio, arrived, steps, efficiency, unlinked = greedy_sums(start, neighbours, theta, radius, lengths, targets).T
     pairs = np.full(len(targets), n - 1.0)
@@ -139,7 +139,7 @@ def congruence(graph: Any, theta: np.ndarray, radius: np.ndarray, weighted: bool
     """
     start, neighbours, theta, radius = _placed(as_network(graph), theta, radius)
     n = len(theta)
-    sources, sampled = _drawn(n, seed) if n else (np.empty(0, np.int64), False)
+    sources, sampled = _drawn(n, len(neighbours) // 2, seed) if n else (np.empty(0, np.int64), False)
     lengths = link_lengths(start, neighbours, theta, radius)
     sums = np.zeros((len(sources), 2))
     step = _N_SAMPLES if weighted else max(n, 1)
@@ -166,8 +166,8 @@ def _placed(network: Network, theta: np.ndarray, radius: np.ndarray) -> tuple[np
     return *csr_arrays(adjacency), theta[nodes], radius[nodes]
 
 
-def _drawn(n: int, seed: int) -> tuple[np.ndarray, bool]:
-    if n <= LARGE:
+def _drawn(n: int, n_links: int, seed: int) -> tuple[np.ndarray, bool]:
+    if not is_large(n, n_links):
         return np.arange(n), False
     return np.sort(np.random.default_rng([seed, _TAG]).choice(n, _N_SAMPLES, replace=False)), True
 

@@ -17,8 +17,11 @@ from netsparse.graph import LayerGraph, Snapshot
 
 T = TypeVar("T")
 
-# Up to so many nodes measures are exact; above, what needs all pairs of nodes samples sources or landmarks.
+# Up to so many nodes, and nodes times links, measures are exact; above, what looks at every link once a node samples
+# sources or landmarks. A layer of 15,104 neurons and 450,000 links (7e9) takes 14 s of embedding, 13 of greedy routing
+# and 12 of betweenness on two cores: what is exact takes two minutes at most.
 LARGE = 20_000
+WORK = 5e10
 
 
 class Network:
@@ -74,6 +77,11 @@ class Network:
     def n_links(self) -> int:
         """Number of links; links of parallel layers count each."""
         return self.snapshot.n_links if self.snapshot is not None else self.adjacency.nnz // 2
+
+    @property
+    def is_large(self) -> bool:
+        """Whether measures that look at every link once a node are estimated from a sample of the nodes."""
+        return is_large(self.n_nodes, self.n_links)
 
     @cached_property
     def adjacency(self) -> sp.csr_array:
@@ -172,6 +180,11 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({self.n_nodes} nodes, {self.n_links} links, groups {self.groups})"
+
+
+def is_large(n_nodes: int, n_links: float) -> bool:
+    """Whether a graph is too large for what looks at every link once a node (see `Network.is_large`)."""
+    return n_nodes > LARGE or n_nodes * n_links > WORK
 
 
 def csr_arrays(matrix: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,12 @@ from netsparse.analysis.betweenness import node_betweenness
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.hops import Hops, hops
 from netsparse.analysis.measure import measure
-from netsparse.analysis.network import LARGE, Network, as_network
+from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.undefined import Undefined
 
 _UNJOINED = "no two nodes are joined"
 _SINGLE = "fewer than two nodes"
-# Sources of betweenness where there are more than LARGE nodes: each costs two passes over all links.
+# Sources of betweenness of large graphs: each costs two passes over all links.
 _N_SAMPLED = 64
 
 
@@ -165,7 +165,7 @@ def betweenness(network: Network, seed: int = 0) -> np.ndarray:
     """
     linked = np.flatnonzero(network.degrees)
     sources = linked
-    if network.n_nodes > LARGE:
+    if network.is_large:
         sources = np.random.default_rng([seed, 2]).permutation(linked)[:_N_SAMPLED]
     diameter = hops(network, seed).diameter
     sums = node_betweenness(*network.csr, sources, diameter)

@@ -15,7 +15,7 @@ from netsparse.analysis.network import csr_arrays
 _CHUNKS = 64
 
 
-def weigh(adjacency: sp.csr_array, pre_weighting: str) -> sp.csr_array:
+def weigh(adjacency: sp.csr_array, pre_weighting: str, triangles: bool = True) -> sp.csr_array:
     """Give every link its length.
 
     Parameters
@@ -23,12 +23,14 @@ def weigh(adjacency: sp.csr_array, pre_weighting: str) -> sp.csr_array:
     adjacency : scipy.sparse.csr_array
         Symmetric ones, indices sorted.
     pre_weighting : {"RA1", "RA2", "EBC"}
+    triangles : bool
+        Whether linked nodes may have common neighbours; in graphs of two sides they have none.
 
     Returns
     -------
     scipy.sparse.csr_array of float64, same pattern
     """
-    lengths = PRE_WEIGHTINGS[pre_weighting](adjacency)
+    lengths = PRE_WEIGHTINGS[pre_weighting](adjacency, triangles)
     return sp.csr_array((lengths, adjacency.indices, adjacency.indptr), shape=adjacency.shape)
 
 
@@ -70,18 +72,22 @@ def _degrees_of_ends(adjacency: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
 # Both in place: large graphs have many links. d_i + d_j + d_i d_j = (1 + d_i)(1 + d_j) − 1, exactly.
 
 
-def _ra1(adjacency: sp.csr_array) -> np.ndarray:
+def _ra1(adjacency: sp.csr_array, triangles: bool) -> np.ndarray:
     lengths, other = _degrees_of_ends(adjacency)
     lengths += 1.0
     other += 1.0
     lengths *= other
     lengths -= 1.0
-    lengths /= common_neighbours(adjacency) + 1
+    if triangles:
+        lengths /= common_neighbours(adjacency) + 1
     return lengths
 
 
-def _ra2(adjacency: sp.csr_array) -> np.ndarray:
+def _ra2(adjacency: sp.csr_array, triangles: bool) -> np.ndarray:
     lengths, other = _degrees_of_ends(adjacency)
+    if not triangles:
+        lengths *= other
+        return lengths
     common = common_neighbours(adjacency)
     lengths -= common
     other -= common
@@ -90,7 +96,7 @@ def _ra2(adjacency: sp.csr_array) -> np.ndarray:
     return lengths
 
 
-def _ebc(adjacency: sp.csr_array) -> np.ndarray:
+def _ebc(adjacency: sp.csr_array, _: bool) -> np.ndarray:
     n = adjacency.shape[0]
     row = np.repeat(np.arange(n), np.diff(adjacency.indptr))
     upper = row < adjacency.indices
@@ -103,4 +109,4 @@ def _ebc(adjacency: sp.csr_array) -> np.ndarray:
     return found
 
 
-PRE_WEIGHTINGS: dict[str, Callable[[sp.csr_array], np.ndarray]] = {"RA1": _ra1, "RA2": _ra2, "EBC": _ebc}
+PRE_WEIGHTINGS: dict[str, Callable[[sp.csr_array, bool], np.ndarray]] = {"RA1": _ra1, "RA2": _ra2, "EBC": _ebc}

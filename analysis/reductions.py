@@ -14,7 +14,7 @@ import scipy.sparse.linalg
 from numba import prange
 from threadpoolctl import threadpool_limits
 
-from netsparse.analysis.network import LARGE
+from netsparse.analysis.network import is_large
 from netsparse.analysis.weighted_paths import spanning_tree, tree_sums, weighted_distances
 
 # Up to this size LAPACK's full solution is as quick as ARPACK and takes no start vector.
@@ -52,7 +52,7 @@ def reduce(links: sp.csr_array, reduction: str, n_axes: int, n_landmarks: int) -
     n_axes : int
         Coordinates wanted: 2 or 3; MCE and ncMCE give one.
     n_landmarks : int
-        For ISO and ncISO of more than `LARGE` nodes.
+        For ISO and ncISO of large graphs.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def reduce(links: sp.csr_array, reduction: str, n_axes: int, n_landmarks: int) -
         skipped = 0 if centred else 1
         kernel = _centred(lambda x: tree_sums(*tree, x, True)) if centred else lambda x: tree_sums(*tree, x, False)
         return Reduction(leading(kernel, n, skipped + 1)[:, skipped:])
-    if n > LARGE:
+    if is_large(n, links.nnz // 2):
         n_landmarks = min(n_landmarks, n)
         return Reduction(by_landmarks(links, n_axes, centred, n_landmarks), n_landmarks)
     lengths = weighted_distances(links)

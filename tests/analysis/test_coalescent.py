@@ -8,6 +8,7 @@ import scipy.sparse as sp
 import scipy.sparse.csgraph as csgraph
 
 import netsparse.analysis as analysis
+import netsparse.analysis.network as network_module
 from netsparse import LayerGraph, NetsparseError
 from netsparse.analysis import as_network, coalescent, reductions, weighted_paths
 from netsparse.analysis.pre_weighting import common_neighbours, weigh
@@ -232,7 +233,7 @@ def test_landmarks_place_the_nodes_where_all_distances_do(monkeypatch, reduction
     network = analysis.npso(600, 5, 0.2, 2.5, seed=1).adjacency
     options = {"reduction": reduction, "angular_adjustment": None}
     exact = analysis.coalescent_embedding(network, **options)
-    monkeypatch.setattr(reductions, "LARGE", 500)
+    monkeypatch.setattr(network_module, "LARGE", 500)
     every = analysis.coalescent_embedding(network, n_landmarks=600, **options)
     assert np.allclose(pairwise(every.theta), pairwise(exact.theta), atol=1e-6)
     some = analysis.coalescent_embedding(network, n_landmarks=128, **options)

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 import netsparse as ns
 import netsparse.analysis as analysis
+import netsparse.analysis.network as network_module
 from netsparse import LayerGraph, NetsparseError, Snapshot
 from netsparse.analysis import as_network
 from netsparse.analysis.communities import _links, find_communities
@@ -86,7 +87,7 @@ def test_large_graphs_take_one_short_run(monkeypatch, random_layer):
     assert calls[:5] == [2] * 5
     assert set(calls[5:]) == {1}  # single ones, until three in a row bring nothing
     assert 8 <= len(calls[5:]) <= 100
-    monkeypatch.setattr(module, "LARGE", 10)
+    monkeypatch.setattr(network_module, "LARGE", 10)
     calls.clear()
     analysis.bipartite_modularity(layer)
     assert calls == [2, 1]

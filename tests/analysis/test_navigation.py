@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import netsparse.analysis as analysis
+import netsparse.analysis.network as network_module
 from netsparse import NetsparseError
-from netsparse.analysis import Estimate, as_network, navigation
+from netsparse.analysis import Estimate, as_network
 
 
 @pytest.mark.parametrize("graph", ["bipA", "ba", "karate"])
@@ -133,7 +134,7 @@ def test_sampled_targets_and_sources_estimate_the_whole(monkeypatch):
     coordinates = embedding.theta, embedding.radius
     exact = analysis.greedy_routing(network, *coordinates)
     whole = [analysis.congruence(network, *coordinates, weighted) for weighted in (False, True)]
-    monkeypatch.setattr(navigation, "LARGE", 500)
+    monkeypatch.setattr(network_module, "LARGE", 500)
     off = []
     for seed in range(8):
         found = analysis.greedy_routing(network, *coordinates, seed)

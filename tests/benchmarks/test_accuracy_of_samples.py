@@ -44,7 +44,7 @@ def test_sampled_sources(name, monkeypatch):
     adjacency = as_network(OF_20_000_NODES[name]()).adjacency
     measures = [getattr(analysis, measure) for measure in PATHS]
     exact = np.array([measure(adjacency) for measure in measures])
-    monkeypatch.setattr(sys.modules["netsparse.analysis.hops"], "LARGE", 1000)
+    monkeypatch.setattr(sys.modules["netsparse.analysis.network"], "LARGE", 1000)
     off, scaled = [], []
     for seed in range(10):
         network = as_network(adjacency)
@@ -76,7 +76,7 @@ WITH_ANGLES = {
 def test_landmarks(name, monkeypatch):
     graph = WITH_ANGLES[name]()
     exact = analysis.coalescent_embedding(graph)
-    monkeypatch.setattr(sys.modules["netsparse.analysis.reductions"], "LARGE", 100)
+    monkeypatch.setattr(sys.modules["netsparse.analysis.network"], "LARGE", 100)
     told = []
     for n_landmarks in (128, 256, 512):
         found = analysis.coalescent_embedding(as_network(graph).adjacency, n_landmarks=n_landmarks)
