@@ -6,16 +6,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from netsparse import masks
 from netsparse.analysis.jobs import Unit, units_of
 from netsparse.analysis.measure import check_request, compute
 from netsparse.analysis.registry import Measure, choose
 from netsparse.errors import NetsparseError
-from netsparse.run import Run, check_table_path, read_table, write_table
+from netsparse.masks import Masks
+from netsparse.masks.files import check_run, files_of, is_run, scan_all
+from netsparse.masks.options import Options
+from netsparse.run import check_table_path, read_table, write_table
 
 
 def measure_files(
@@ -29,7 +30,8 @@ def measure_files(
     cluster: str | None = None,
     out: Path | None = None,
     resume: bool = False,
-    on_graph: Callable[[Path, Any], object] | None = None,
+    options: Options | None = None,
+    on_masks: Callable[[Path, list[Masks]], object] | None = None,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> tuple[dict[Path, str], pd.DataFrame]:
     """Measure files (see `measure`) and write the table.
@@ -37,16 +39,18 @@ def measure_files(
     Parameters
     ----------
     paths : sequence of pathlib.Path
-        Run directories, snapshots, masks.
+        Run directories, snapshots, masks, directories of masks, patterns of their names.
     epochs : sequence of int, optional
-        Of runs.
+        Of runs, directories and patterns.
     out : pathlib.Path, optional
         Where the table is to be. A new ``.parquet``, or one that is resumed, is also written every few seconds, and
         when the work is interrupted; an old table is replaced by a whole one only.
     resume : bool
         Take up the table that is there, if there is one.
-    on_graph : callable, optional
-        Called with path and layer of each mask that was read.
+    options : Options, optional
+        How masks are read.
+    on_masks : callable, optional
+        Called with each path that is no run and what lies there, before anything is measured.
 
     Returns
     -------
@@ -70,10 +74,11 @@ def measure_files(
         raise NetsparseError(f"{out}: only a .parquet table can be resumed: the others do not hold all that it takes")
     done = read_table(out) if resume and out is not None and out.is_file() else None
     paths = list(dict.fromkeys(paths))
-    contents = {path: _contents(path, epochs) for path in paths} if out is not None else {}
+    options = Options.of() if options is None else options
+    contents = {path: _contents(path, epochs, options) for path in paths} if out is not None else {}
     before = {} if done is None else done.attrs.get("sources", {})
     names = _names(paths, contents, before)
-    plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, on_graph)]
+    plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, options, on_masks)]
     sources = before | {names[path]: before.get(names[path], {}) | found for path, found in contents.items()}
 
     def write(table: pd.DataFrame) -> None:
@@ -89,13 +94,12 @@ def measure_files(
     return names, table
 
 
-def _contents(path: Path, epochs: Sequence[int] | None) -> dict[str, str]:
-    """Return where something lies and the digest of its content, of a run that of each snapshot."""
-    files = {"content": path}
-    if path.is_dir():
-        run = Run(path)
-        files = {str(epoch): run.snapshot_path(epoch) for epoch in (run.epochs if epochs is None else epochs)}
-    found = {"path": str(path.resolve())}
+def _contents(path: Path, epochs: Sequence[int] | None, options: Options) -> dict[str, str]:
+    """Return where something lies, how it is read, and the digest of each of its files."""
+    files = files_of(path)
+    if epochs is not None and is_run(path):
+        files = {name: file for name, file in files.items() if int(name) in epochs}
+    found = {"path": str(path.resolve()), "options": repr([(name, getattr(options, name)) for name in options.given])}
     for what, file in files.items():
         if file.is_file():
             with file.open("rb") as opened:
@@ -105,7 +109,7 @@ def _contents(path: Path, epochs: Sequence[int] | None) -> dict[str, str]:
 
 def _alike(before: dict[str, str], now: dict[str, str]) -> bool:
     """Whether both have something in common beside their place, and that is equal."""
-    common = [what for what in before if what != "path" and what in now]
+    common = [what for what in before if what not in ("path", "options") and what in now]
     return bool(common) and all(before[what] == now[what] for what in common)
 
 
@@ -134,7 +138,11 @@ def _names(
         old = before[there]
         changed = [what for what, digest in now.items() if what != "path" and old.get(what, digest) != digest]
         if changed:
-            what = "its content" if changed == ["content"] else f"its snapshot of epoch {changed[0]}"
+            if changed == ["options"]:
+                raise NetsparseError(
+                    f"{path}: was read with other options when it was measured; measure to a new table"
+                )
+            what = f"its snapshot of epoch {changed[0]}" if is_run(path) else f"its {changed[0]}"
             raise NetsparseError(f"{path}: {what} has changed since it was measured; measure it to a new table")
         names[path] = there
     return names
@@ -145,16 +153,32 @@ def _plan(
     name: str,
     chosen: list[Measure],
     epochs: Sequence[int] | None,
-    on_graph: Callable[[Path, Any], object] | None,
+    options: Options,
+    on_masks: Callable[[Path, list[Masks]], object] | None,
 ) -> list[tuple[Unit, list[Measure]]]:
-    found = masks.load(path)
-    if isinstance(found, Run):
-        if not (found.epochs if epochs is None else epochs):
+    if is_run(path):
+        run = check_run(path, options)
+        if not (run.epochs if epochs is None else epochs):
             raise NetsparseError(f"{path}: the run holds no snapshot yet")
-        return [(unit, chosen) for unit in units_of(found, epochs, name)]
+        return [(unit, chosen) for unit in units_of(run, epochs, name)]
+    found = scan_all(path, options)
+    several = found if isinstance(found, list) else [found]
     if epochs is not None:
-        raise NetsparseError(f"--epochs chooses among the snapshots of a run; {path} is not a run directory")
-    for snapshot in found if isinstance(found, list) else [found]:
-        for layer in snapshot.layers if on_graph else ():
-            on_graph(path, layer)  # type: ignore[misc]
-    return [(unit, chosen) for unit in units_of(found, run=name)]
+        several = _at(path, several, epochs)
+    for masks in several:
+        masks.check_memory()
+    if on_masks:
+        on_masks(path, several)
+    return [(unit, chosen) for masks in several for unit in units_of(masks, run=name)]
+
+
+def _at(path: Path, several: list[Masks], epochs: Sequence[int]) -> list[Masks]:
+    """Choose epochs; -1 is the last."""
+    by_epoch = {masks.epoch: masks for masks in several}
+    if len(several) == 1 and several[0].epoch is None:
+        raise NetsparseError(f"--epochs chooses among the epochs of a run or a directory; {path} has one only")
+    wanted = [several[-1].epoch if epoch == -1 else epoch for epoch in epochs]
+    missing = [epoch for epoch in wanted if epoch not in by_epoch]
+    if missing:
+        raise NetsparseError(f"{path}: no masks of epoch {missing[0]}; there are {[m.epoch for m in several]}")
+    return [by_epoch[epoch] for epoch in wanted]

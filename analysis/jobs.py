@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +18,21 @@ from netsparse.analysis.registry import MEASURES, Measure
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
+from netsparse.masks import Masks
+from netsparse.masks.files import scan_file
+from netsparse.masks.options import Options, readable
 from netsparse.run import Run
+
+_log = logging.getLogger("netsparse")
 
 # How a reason begins when a measure did not come to an end; such values are computed again on resuming.
 FAILED = "failed: "
 
 # The kinds of null models, and the number that each adds to the seed.
 NULL_MODELS = {"rewired": (rewired, 1), "erdos_renyi": (erdos_renyi, 2)}
+
+# Bytes that a link of a network takes while it is measured: in its layer, and twice in the adjacency.
+_BYTES_A_LINK = 32
 
 # Null models a job.
 _NULLS_AT_ONCE = 5
@@ -43,7 +53,9 @@ class Unit:
         A run's metrics are a unit, too.
     graph : LayerGraph, Snapshot, Network, SciPy adjacency or a run's metrics, optional
     path : str
-        Without a graph: the run directory from which who measures reads the snapshot.
+        Without a graph: the run directory, or the file of masks, from which who measures reads it.
+    options : Options, optional
+        How masks are read; none of a run.
     """
 
     run: str
@@ -52,6 +64,7 @@ class Unit:
     layer: str
     graph: Any = None
     path: str = ""
+    options: Options | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -75,6 +88,9 @@ class Unit:
         return as_network(graph) if isinstance(graph, (LayerGraph, Snapshot, Network)) else Network(graph)
 
     def _read(self) -> LayerGraph | Snapshot:
+        if self.options is not None:
+            masks = scan_file(Path(self.path), self.options)
+            return masks[self.layer].read() if self.scope == "layer" else masks.snapshot()
         assert self.epoch is not None
         snapshot = Run(self.path).snapshot(self.epoch)
         return snapshot[self.layer] if self.scope == "layer" else snapshot
@@ -154,10 +170,40 @@ def units_of(graphs: Any, epochs: Iterable[int] | None = None, run: str = "") ->
             units += [Unit(run, epoch, "layer", name, path=path) for name in graphs.layer_names(epoch)]
             units.append(Unit(run, epoch, "network", "", path=path))
         return [*units, Unit(run, None, "run", "", path=path)]
+    if isinstance(graphs, Masks):
+        return list(_units_of_masks(graphs, run))
     if epochs is not None:
         raise NetsparseError("epochs can be chosen of a run only")
     found = graphs if isinstance(graphs, (list, tuple)) else [graphs]
-    return [unit for graph in found for unit in (units_of(graph) if isinstance(graph, Run) else _units(graph, run))]
+    return [
+        unit
+        for graph in found
+        for unit in (units_of(graph, run=run) if isinstance(graph, (Run, Masks)) else _units(graph, run))
+    ]
+
+
+def _units_of_masks(masks: Masks, run: str) -> Iterator[Unit]:
+    """List the layers of a file, and their network if they join to one and it can be held; read later if they can."""
+    if masks.graph is not None:
+        yield Unit(run, masks.epoch, "network", "", masks.graph)
+        return
+    is_network = masks.are_joined or len(masks) == 1
+    if masks.in_memory:
+        snapshot = masks.snapshot()
+        yield from (unit for unit in _units(snapshot, run) if is_network or unit.scope == "layer")
+        return
+    path = str(masks.path.resolve())
+    for layer in masks.layers:
+        yield Unit(run, masks.epoch, "layer", layer.name, path=path, options=masks.options)
+    n_bytes = masks.n_links * _BYTES_A_LINK if is_network else 0
+    if n_bytes > masks.options.max_bytes:
+        _log.warning(
+            "%s: the network as a whole would take %s of memory and is left out; --max-memory (max_bytes=) allows more",
+            masks.path,
+            readable(n_bytes),
+        )
+    elif is_network:
+        yield Unit(run, masks.epoch, "network", "", path=path, options=masks.options)
 
 
 def _units(graph: Any, run: str) -> Iterator[Unit]:

@@ -476,18 +476,116 @@ def _numbers(run: Run) -> dict[str, float]:
     }
 
 
+_MASKS = (
+    "Run directories, snapshots, other programs' masks, directories or patterns of them; "
+    "`netsparse list forms` tells the forms."
+)
+_Tensors = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Names of the tensors to read, such as '*.mlp.*'; as often as you like."),
+]
+_Rows = Annotated[
+    str | None,
+    typer.Option(
+        metavar="in|out",
+        help="What a matrix's rows are: source (in) or target neurons (out).",
+        show_default="out for torch and safetensors, else in",
+    ),
+]
+_Threshold = Annotated[
+    float | None, typer.Option(help="Links are where |weight| is above it.", show_default="weights that are not 0")
+]
+_Chain = Annotated[
+    str | None,
+    typer.Option(
+        metavar="order|none|FILE.toml",
+        help="How layers join: in their order, not at all, or by names: a table [layers] of LAYER = [SOURCE, TARGET].",
+        show_default="order if all fit",
+    ),
+]
+_Graph = Annotated[
+    bool, typer.Option("--graph", help="The file holds an undirected graph, such as a connectome, not layers.")
+]
+_MaxMemory = Annotated[
+    float | None, typer.Option(metavar="GB", help="Memory that reading may take.", show_default="80 % of the machine's")
+]
+
+
+def _mask_options(
+    tensors: list[str] | None,
+    rows: str | None,
+    threshold: float | None,
+    chain: str | None,
+    graph: bool,
+    max_memory: float | None,
+) -> dict[str, Any]:
+    """Return the options of `netsparse.load` that the command line gives."""
+    max_bytes = None if max_memory is None else max(0, int(max_memory * 1e9))
+    given = {"tensors": tensors, "rows": rows, "threshold": threshold, "chain": chain, "max_bytes": max_bytes}
+    return {**given, "graph": graph}
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[Path], typer.Argument(help=_MASKS, metavar="PATH…")],
+    tensors: _Tensors = None,
+    rows: _Rows = None,
+    threshold: _Threshold = None,
+    chain: _Chain = None,
+    graph: _Graph = False,
+    max_memory: _MaxMemory = None,
+) -> None:
+    """Tell what lies in files of masks, and how it is read: layers, their shape, links and density."""
+    from netsparse.masks import scan
+    from netsparse.progress import print_masks
+
+    options = _mask_options(tensors, rows, threshold, chain, graph, max_memory)
+    for path in dict.fromkeys(paths):
+        found = scan(path, **options)
+        print_masks(str(path), found if isinstance(found, list) else [found])
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="What to read.", metavar="IN")],
+    target: Annotated[
+        Path,
+        typer.Argument(help="File to write; of several epochs a folder, which then holds a file each.", metavar="OUT"),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="FORM", help="A name of `netsparse list forms`.", show_default="what OUT's ending says"),
+    ] = None,
+    tensors: _Tensors = None,
+    rows: _Rows = None,
+    threshold: _Threshold = None,
+    chain: _Chain = None,
+    graph: _Graph = False,
+    max_memory: _MaxMemory = None,
+) -> None:
+    """Write masks in another form; what is read back is equal, links, weights, names and all."""
+    from netsparse.masks.convert import convert as convert_masks
+
+    options = _mask_options(tensors, rows, threshold, chain, graph, max_memory)
+    for written in convert_masks(source, target, to, **options):
+        print(f"Written: {written}")
+
+
 @app.command()
 def measure(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Run directories, snapshots or masks (.npz, .npy, .mtx, .safetensors, .pt).", metavar="PATH…"
-        ),
-    ],
+    paths: Annotated[list[Path], typer.Argument(help=_MASKS, metavar="PATH…")],
     measures: Annotated[
         str, typer.Option(help="fast, standard, full, or names with commas; `netsparse list measures` tells them.")
     ] = "standard",
-    epochs: Annotated[str | None, typer.Option(help="Of a run: epochs with commas.", show_default="all")] = None,
+    epochs: Annotated[
+        str | None, typer.Option(help="Of a run or directory: epochs with commas.", show_default="all")
+    ] = None,
+    tensors: _Tensors = None,
+    rows: _Rows = None,
+    threshold: _Threshold = None,
+    chain: _Chain = None,
+    graph: _Graph = False,
+    max_memory: _MaxMemory = None,
     nulls: Annotated[
         int,
         typer.Option(
@@ -508,8 +606,10 @@ def measure(
 ) -> None:
     """Measure runs, snapshots or another program's masks, and print a table."""
     from netsparse.analysis.files import measure_files
-    from netsparse.progress import jobs_progress, print_measures
+    from netsparse.masks.options import Options
+    from netsparse.progress import jobs_progress, print_masks, print_measures
 
+    options = Options.of(**_mask_options(tensors, rows, threshold, chain, graph, max_memory))
     try:
         with jobs_progress("Measuring") as show:
             names, table = measure_files(
@@ -522,7 +622,8 @@ def measure(
                 cluster=cluster,
                 out=out,
                 resume=resume,
-                on_graph=lambda path, layer: print(f"{path}: {layer!r}", file=sys.stderr),
+                options=options,
+                on_masks=lambda path, found: print_masks(str(path), found, sys.stderr),
                 on_progress=show,
             )
     except KeyboardInterrupt:
@@ -566,7 +667,7 @@ def figures(
             print(path)
 
 
-_KINDS = ("measures", "methods", "parts", "topologies", "datasets", "models", "figures")
+_KINDS = ("measures", "methods", "parts", "topologies", "datasets", "models", "figures", "forms")
 
 
 @app.command("list")
@@ -593,6 +694,10 @@ def list_parts(kind: Annotated[str, typer.Argument(help=", ".join(_KINDS) + ".",
 
 
 def _registry(kind: str) -> Any:
+    if kind == "forms":
+        from netsparse.masks.form import FORMS
+
+        return FORMS
     if kind == "models":
         from netsparse.training.models import TRUNKS
 

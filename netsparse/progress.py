@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 from rich.console import Console
@@ -21,6 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from netsparse.registry import summary_line
+
+if TYPE_CHECKING:
+    from netsparse.masks import Masks
 
 
 class Report(Protocol):
@@ -87,10 +90,48 @@ def jobs_progress(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _console() -> Console:
+def _console(file: IO[str] | None = None) -> Console:
     """Return a console for tables: never narrower than they need outside a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=1000)
+    console = Console(file=file)
+    return console if console.is_terminal else Console(file=file, width=1000)
+
+
+def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) -> None:
+    """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read."""
+    ends = [found[0], found[-1]] if len(found) > 2 else found
+    several = len(found) > 1
+    shown = Table(title=Text(f"{title}: {found[0].form}"), title_justify="left")
+    for heading in [*(["epoch"] if several else []), "layer", "source", "target", "shape", "kind"]:
+        shown.add_column(heading)
+    for heading in ("links", "density"):
+        shown.add_column(heading, justify="right")
+    for masks in ends:
+        for row in masks.table().itertuples():
+            cells = [row.layer, row.source, row.target, f"{row.n_source} × {row.n_target}", row.kind]
+            shown.add_row(
+                *([str(masks.epoch)] if several else []),
+                *(Text(cell) for cell in cells),
+                f"{row.n_links:,}",
+                f"{100 * row.density:.4g} %",
+            )
+    console = _console(file)
+    console.print(shown)
+    for masks in ends:
+        at = f"Epoch {masks.epoch}: " if several else ""
+        console.print(Text(f"{at}{_told(masks)}"))
+    if len(found) > 2:
+        console.print(Text(f"{len(found)} epochs; the first and the last are shown."))
+    for note in dict.fromkeys(note for masks in found for note in (*masks.read_as, *masks.notes)):
+        console.print(Text(f"{note[0].upper()}{note[1:]}."))
+
+
+def _told(masks: Masks) -> str:
+    if masks.graph is not None:
+        return f"an undirected graph of {masks.graph.shape[0]:,} nodes and {masks.n_links:,} links."
+    possible = sum(layer.n_source * layer.n_target for layer in masks.layers)
+    density = f", density {100 * masks.n_links / possible:.4g} %" if possible else ""
+    layers = "1 layer" if len(masks) == 1 else f"{len(masks)} layers"
+    return f"{layers}, {masks.n_links:,} of {possible:,} possible links{density}."
 
 
 def print_measures(title: str, table: pd.DataFrame) -> None:

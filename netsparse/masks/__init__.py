@@ -1,7 +1,7 @@
 """Masks of other programs: `load` reads them whole, `scan` layer by layer; docs/masks.md tells the forms."""
 
 from netsparse.masks import forms as forms
-from netsparse.masks.scan import load, scan
+from netsparse.masks.files import load, scan
 from netsparse.masks.stored import Masks, StoredLayer
 
 __all__ = ["Masks", "StoredLayer", "load", "scan"]

@@ -103,6 +103,17 @@ def parsing(form: str) -> Iterator[None]:
         raise MaskFormatError(f"not a readable {form}: {told or type(error).__name__}") from error
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what was wrong with it."""
+    try:
+        yield
+    except MaskFormatError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise MaskFormatError(f"{path}: {error}") from error
+
+
 def open_file(path: Path) -> None:
     """Refuse what cannot be read.
 

@@ -38,6 +38,8 @@ class Options:
         The file holds an undirected graph, not layers.
     max_bytes : int
         Memory that reading may take.
+    only_name : str, optional
+        What the one layer of a file is called that does not name it: the same at all epochs.
     """
 
     tensors: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Options:
     chain: str | tuple[tuple[str, str, str], ...] | None = None
     graph: bool = False
     max_bytes: int = 0
+    only_name: str | None = None
 
     @classmethod
     def of(
@@ -80,8 +83,8 @@ class Options:
 
     @property
     def given(self) -> list[str]:
-        """Names of the options, but the memory, that are not as by default."""
-        return [f.name for f in fields(self) if f.name != "max_bytes" and getattr(self, f.name) != f.default]
+        """Names of the options, but the memory, that a user has given."""
+        return [f.name for f in fields(self)[:5] if getattr(self, f.name) != f.default]
 
     def takes(self, name: str) -> bool:
         """Whether a tensor of this name is to be read."""

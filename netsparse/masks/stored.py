@@ -15,7 +15,8 @@ import scipy.sparse as sp
 from netsparse.adjacency import symmetric
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
-from netsparse.masks.found import Found, Matrix
+from netsparse.masks.dense import BYTES_A_LINK
+from netsparse.masks.found import Found, Matrix, naming
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import above
 
@@ -43,17 +44,20 @@ class StoredLayer:
     kind: str
     matrix: Matrix | LayerGraph
     rows: str
+    path: Path
     options: Options
 
     def read(self) -> LayerGraph:
         """Read the layer."""
-        layer = self.matrix if isinstance(self.matrix, LayerGraph) else self.matrix.layer(self.rows, self.options)
+        with naming(self.path):
+            layer = self.matrix if isinstance(self.matrix, LayerGraph) else self.matrix.layer(self.rows, self.options)
         return layer.renamed(self.name, self.source, self.target)
 
     @cached_property
     def n_links(self) -> int:
         """Number of links."""
-        return self.matrix.n_links if isinstance(self.matrix, LayerGraph) else self.matrix.count(self.options)
+        with naming(self.path):
+            return self.matrix.n_links if isinstance(self.matrix, LayerGraph) else self.matrix.count(self.options)
 
     @property
     def density(self) -> float:
@@ -105,9 +109,9 @@ class Masks:
             graph = _as_graph(found, options, read_as)
             return cls(path, found.form, (), graph, None, tuple(read_as), tuple(found.notes), options)
         if found.snapshot is not None:
-            layers, epoch = _of_snapshot(found.snapshot, options), found.snapshot.epoch
+            layers, epoch = _of_snapshot(path, found.snapshot, options), found.snapshot.epoch
         else:
-            layers, epoch = _of_matrices(found, options, read_as), None
+            layers, epoch = _of_matrices(path, found, options, read_as), None
         if not layers:
             raise MaskFormatError("holds no layer" if not options.tensors else f"no layer is named {_or(options)}")
         if options.chain is not None or found.snapshot is None:
@@ -118,6 +122,11 @@ class Masks:
     def in_memory(self) -> bool:
         """Whether the layers were read already; else reading one takes the file."""
         return all(isinstance(layer.matrix, LayerGraph) or layer.matrix.in_memory for layer in self.layers)
+
+    @property
+    def only_name_is_of_file(self) -> bool:
+        """Whether there is one layer, which has no name but that of its file."""
+        return len(self.layers) == 1 and self.layers[0].name == self.path.stem
 
     @property
     def are_joined(self) -> bool:
@@ -142,6 +151,18 @@ class Masks:
 
     def __len__(self) -> int:
         return len(self.layers)
+
+    def check_memory(self) -> None:
+        """Refuse layers that cannot be held one at a time, before the work begins.
+
+        Raises
+        ------
+        MaskFormatError
+        """
+        for layer in self.layers if not self.in_memory else ():
+            self.options.check_memory(
+                f"{self.path}: layer '{layer.name}' with {layer.n_links:,} links", layer.n_links * BYTES_A_LINK
+            )
 
     def snapshot(self) -> Snapshot:
         """Read all layers.
@@ -209,7 +230,7 @@ def _as_graph(found: Found, options: Options, read_as: list[str]) -> sp.csr_arra
     return symmetric(np.column_stack(pattern.tocoo().coords).astype(np.int64), matrix.shape[0])
 
 
-def _of_snapshot(snapshot: Snapshot, options: Options) -> list[StoredLayer]:
+def _of_snapshot(path: Path, snapshot: Snapshot, options: Options) -> list[StoredLayer]:
     """Take layers whose direction is known."""
     if options.rows is not None:
         raise MaskFormatError("its layers' source and target neurons are known: leave the option rows out")
@@ -220,11 +241,11 @@ def _of_snapshot(snapshot: Snapshot, options: Options) -> list[StoredLayer]:
         kept = layer if options.threshold is None else above(layer, options.threshold)
         kind = "links" if kept.weights is None else str(kept.weights.dtype)
         ends = (layer.source, layer.target, layer.n_source, layer.n_target)
-        layers.append(StoredLayer(layer.name, *ends, kind, kept, "in", options))
+        layers.append(StoredLayer(layer.name, *ends, kind, kept, "in", path, options))
     return layers
 
 
-def _of_matrices(found: Found, options: Options, read_as: list[str]) -> list[StoredLayer]:
+def _of_matrices(path: Path, found: Found, options: Options, read_as: list[str]) -> list[StoredLayer]:
     """Turn matrices the way that the user says, or that is usual for the form."""
     rows, other = options.rows or found.rows, {"in": "out", "out": "in"}
     what = {"in": "source neurons (in)", "out": "target neurons (out)"}
@@ -238,9 +259,10 @@ def _of_matrices(found: Found, options: Options, read_as: list[str]) -> list[Sto
             continue
         own = matrix.fixed_rows or rows
         n_source, n_target = matrix.shape if own == "in" else matrix.shape[::-1]
-        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in matrix.name) or "layer"
+        name = options.only_name if len(found.matrices) == 1 and options.only_name else matrix.name
+        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name) or "layer"
         ends = (f"{name}.source", f"{name}.target", n_source, n_target)
-        layers.append(StoredLayer(name, *ends, matrix.kind, matrix, own, options))
+        layers.append(StoredLayer(name, *ends, matrix.kind, matrix, own, path, options))
     return layers
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import glob
 import itertools
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netsparse.errors import MaskFormatError, NetsparseError
-from netsparse.graph import Snapshot
 from netsparse.masks.form import FORMS, Form, Head
-from netsparse.masks.found import open_file
+from netsparse.masks.found import naming, open_file
 from netsparse.masks.natural import natural
 from netsparse.masks.options import Options
 from netsparse.masks.stored import Masks
@@ -77,15 +77,13 @@ def load(path: str | Path, **options: Any) -> Any:
     chosen = Options.of(**options)
     path = Path(path)
     if is_run(path):
-        if chosen.given:
-            raise NetsparseError(f"{path}: a run's layers are known: leave the option {chosen.given[0]} out")
-        return Run(path)
-    found = _scan(path, chosen)
+        return check_run(path, chosen)
+    found = scan_all(path, chosen)
     several = found if isinstance(found, list) else [found]
     for masks in several:
         for note in masks.notes:
             _log.warning("%s: %s", masks.path, note)
-    whole = [masks.graph if masks.graph is not None else _snapshot(masks) for masks in several]
+    whole = [masks.graph if masks.graph is not None else masks.snapshot() for masks in several]
     return whole if isinstance(found, list) else whole[0]
 
 
@@ -111,7 +109,7 @@ def scan(path: str | Path, **options: Any) -> Masks | list[Masks]:
     LayerGraph('fc1', source 'group 0' (3) -> target 'group 1' (3), 3 links, density 33.33 %)
     LayerGraph('fc2', source 'group 1' (3) -> target 'group 2' (2), 6 links, density 100.00 %)
     """
-    return _scan(Path(path), Options.of(**options))
+    return scan_all(Path(path), Options.of(**options))
 
 
 def is_run(path: Path) -> bool:
@@ -136,19 +134,36 @@ def files_of(path: Path) -> dict[str, Path]:
     return {file.name: file for file in files}
 
 
-def _scan(path: Path, options: Options) -> Masks | list[Masks]:
+def check_run(path: Path, options: Options) -> Run:
+    """Open a run directory, with which no option goes.
+
+    Raises
+    ------
+    NetsparseError
+    """
+    if options.given:
+        raise NetsparseError(f"{path}: a run's layers are known: leave the option {options.given[0]} out")
+    return Run(path)
+
+
+def scan_all(path: Path, options: Options) -> Masks | list[Masks]:
+    """Look at what lies in a file, or the files of a directory or pattern (see `scan`)."""
     files = _files(path)
     if isinstance(files, Path):
-        return _scan_file(files, options)
-    found = [_scan_file(file, options) for file in files]
+        return scan_file(files, options)
+    found = [scan_file(file, options) for file in files]
+    if len(files) > 1 and all(masks.only_name_is_of_file for masks in found):
+        options = replace(options, only_name=_common_name(files))
+        found = [scan_file(file, options) for file in files]
     if any(masks.epoch is None for masks in found):
         found = [masks.at(epoch) for masks, epoch in zip(found, _epochs(files), strict=True)]
     return sorted(found, key=lambda masks: masks.epoch or 0)
 
 
-def _scan_file(path: Path, options: Options) -> Masks:
+def scan_file(path: Path, options: Options) -> Masks:
+    """Look at what lies in one file (see `scan`)."""
     open_file(path)
-    with _named(path):
+    with naming(path):
         form = _recognise(Head(path))
         return Masks.of(path, form.read(path, options), options)
 
@@ -229,8 +244,14 @@ def parts_of(file: Path) -> list[Path]:
     """Return the other files of a checkpoint whose index this is."""
     from netsparse.masks.forms import sharded
 
-    with _named(file):
+    with naming(file):
         return sharded.shards(file) if file.is_file() and sharded.recognises(Head(file)) else []
+
+
+def _common_name(files: Sequence[Path]) -> str:
+    """Return what the names of files begin with, without the number of the epoch."""
+    prefix = os.path.commonprefix([file.stem for file in files])  # noqa: RUF071 (of characters, not of folders)
+    return prefix.rstrip("0123456789-_. ") or "layer"
 
 
 def _epochs(files: Sequence[Path]) -> list[int | None]:
@@ -243,19 +264,3 @@ def _epochs(files: Sequence[Path]) -> list[int | None]:
         if all(before < after for before, after in itertools.pairwise(epochs)):
             return list(epochs)
     return list(range(len(files)))
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Put the file's name before what was wrong with it."""
-    try:
-        yield
-    except MaskFormatError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise MaskFormatError(f"{path}: {error}") from error
-
-
-def _snapshot(masks: Masks) -> Snapshot:
-    with _named(masks.path):
-        return masks.snapshot()
