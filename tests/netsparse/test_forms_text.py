@@ -113,3 +113,175 @@ def test_a_form_of_one_matrix_refuses_several(chain, tmp_path):
     with pytest.raises(NetsparseError, match="holds one layer, the network has 3: use snapshot"):
         FORMS["matrix-market"].write(chain(0), tmp_path / "m.mtx")
     assert not list(tmp_path.iterdir())
+
+
+def several(layer: LayerGraph, kinds: list[str | None]) -> Snapshot:
+    """Layers that share groups, with weights of different types, one without a link."""
+    layers = []
+    for i, kind in enumerate(kinds):
+        own = nasty(layer, kind).layers[0]
+        layers.append(own.renamed(f"{own.name}{i}", f"g{i}" if layer.n_source != layer.n_target else f"n{i}", f"t{i}"))
+    layers.append(LayerGraph.from_mask(np.zeros((3, 2)), "NA", "one", "two"))
+    return Snapshot(layers)
+
+
+LISTS = ["csv", "tsv"]
+
+
+@pytest.mark.parametrize("form", LISTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_of_links_come_back_exactly(nasty_layer, kind, form, tmp_path):
+    snapshot = nasty(nasty_layer, kind)
+    FORMS[form].write(snapshot, tmp_path / "m.x")
+    assert same(ns.load(tmp_path / "m.x"), snapshot)
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_lists_of_several_layers_come_back_exactly(nasty_layer, form, tmp_path):
+    for kinds in ([None, None], ["float32", None, "uint64"], ["float16", "float64", "int64", "bool"]):
+        snapshot = several(nasty_layer, kinds)
+        FORMS[form].write(snapshot, tmp_path / "m.x")
+        assert same(ns.load(tmp_path / "m.x"), snapshot)
+
+
+def test_many_layers_make_a_long_description(tmp_path):
+    layers = [LayerGraph.from_mask(np.eye(2), f"layer {i}", f"{i}", f"{i + 1}") for i in range(900)]
+    FORMS["csv"].write(Snapshot(layers), tmp_path / "m.csv")
+    assert ns.load(tmp_path / "m.csv") == Snapshot(layers)
+
+
+# Content, dense matrix a layer.
+FOREIGN_LISTS = {
+    "header": ("source,target\n0,1\n2,0\n", {"m": [[0, 1], [0, 0], [1, 0]]}),
+    "any case, other order": ("Weight;TARGET;Source\n0.5;1;0\n-2;0;1\n", {"m": [[0, 0.5], [-2, 0]]}),
+    "tabs": ("source\ttarget\tweight\n0\t1\t2\n", {"m": [[0, 2]]}),
+    "spaces": ("source target weight\n0 1 2\n", {"m": [[0, 2]]}),
+    "quotes": ('"source","target"\n"0","1"\n', {"m": [[0, 1]]}),
+    "mark, CRLF, blank lines": ("\ufeffsource,target\r\n\r\n0,1\r\n\r\n", {"m": [[0, 1]]}),
+    "SNAP": ("# Directed graph\n# FromNodeId\tToNodeId\n0\t1\n2\t0\n", {"m": [[0, 1], [0, 0], [1, 0]]}),
+    "KONECT": ("% bip\n% 1 1 1\n1 1\n2 1 \n", {"m": [[0, 0], [0, 1], [0, 1]]}),
+    "networkx": ("0 1 {}\n1 0 {}\n", {"m": [[0, 1], [1, 0]]}),
+    "networkx with weights": ("0 1 {'weight': 0.5}\n1 0 {'weight': 2}\n", {"m": [[0, 0.5], [2, 0]]}),
+    "NumPy's savetxt": ("0.000000e+00 1.000000e+00 2.500000e+00\n", {"m": [[0, 2.5]]}),
+    "no end of line": ("0,1\n1,0", {"m": [[0, 1], [1, 0]]}),
+    "zero is no link": ("source,target,weight\n0,1,0\n1,0,3\n", {"m": [[0, 0], [3, 0]]}),
+    "duplicates": ("source,target,weight\n0,1,2\n0,1,3\n", {"m": [[0, 5]]}),
+    "layers": ("layer,source,target\nb,0,1\na,1,0\nb,1,0\n", {"b": [[0, 1], [1, 0]], "a": [[0], [1]]}),
+    "labels": ("source,target\nz,u\ny,u\nz,NA\n", {"m": [[0, 1], [1, 1]]}),
+    "labels with # and quotes": ('source,target\na#1,"x,y"\n', {"m": [[1]]}),
+}
+
+
+@pytest.mark.parametrize("name", list(FOREIGN_LISTS))
+def test_lists_of_others(name, tmp_path):
+    content, dense = FOREIGN_LISTS[name]
+    network = ns.load(text_of(tmp_path / "m.txt", content))
+    assert [layer.name for layer in network] == list(dense)
+    for layer in network:
+        assert np.array_equal(layer.to_scipy().toarray(), dense[layer.name])
+        assert (layer.source, layer.target) == (f"{layer.name}.source", f"{layer.name}.target")
+        assert (layer.weights is None) == ("weight" not in content.lower() and "e+" not in content)
+
+
+def test_what_a_list_is_taken_for_is_told(tmp_path):
+    notes = ns.scan(text_of(tmp_path / "m.csv", "source,target\n0,1\n0,1\n")).notes
+    assert "counted from 0" in notes[0]
+    assert "1 duplicate links were merged" in notes[1]
+    assert "order of their labels" in ns.scan(text_of(tmp_path / "l.csv", "source,target\na,b\n")).notes[0]
+
+
+def test_layers_of_a_list_can_be_joined(tmp_path):
+    path = text_of(tmp_path / "m.csv", "source,target,layer\n0,1,a\n1,0,b\n")
+    assert len(ns.load(path).groups) == 4
+    assert len(ns.load(path, chain="order").groups) == 3
+    joined = ns.load(path, chain={"a": ["x", "y"], "b": ["y", "z"]})
+    assert joined.groups == {"x": 1, "y": 2, "z": 1}
+    assert [layer.name for layer in ns.load(path, tensors="b")] == ["b"]
+
+
+def test_a_threshold_takes_links_of_larger_weights(tmp_path):
+    path = text_of(tmp_path / "m.csv", "source,target,weight\n0,1,2\n1,0,-3\n")
+    assert ns.load(path, threshold=2).layers[0].weights.tolist() == [-3]
+    with pytest.raises(MaskFormatError, match="no weights"):
+        ns.load(text_of(tmp_path / "p.csv", "0 1\n"), threshold=2)
+
+
+def test_a_list_as_a_graph(tmp_path):
+    path = text_of(tmp_path / "m.csv", "source,target,weight\nb,a,1\na,b,2\nc,c,1\na,d,0\n")
+    graph = ns.load(path, graph=True)
+    assert graph.toarray().tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    notes = ns.scan(path, graph=True).notes
+    assert "1 loops were left out" in notes[0]
+    assert "more than once" in notes[1]
+    ids = text_of(tmp_path / "ids.txt", "10 20\n20 999999999999\n")  # which are no indices then
+    assert ns.load(ids, graph=True).toarray().tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    assert ns.load(path, graph=True, threshold=5).nnz == 0
+    with pytest.raises(MaskFormatError, match="several layers"):
+        ns.load(text_of(tmp_path / "l.csv", "source,target,layer\n0,1,a\n0,1,b\n"), graph=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("source,target\n0,1\n\n# said\n-1,2\n", "line 5: source '-1'.*counted from 0"),
+        ("source,target\n0,1\n1.5,2\n", "line 3: source '1.5'.*whole numbers"),
+        ("source,target\n0,1\n1,\n", "line 3: target ''.*missing"),
+        ("source,target\n0,1\n1\n", "line 3: target.*missing"),
+        ("source,target\n0,1\n0,1\n1O,2\n", "line 4: source '1O'.*as most are"),
+        ("source,target\n0,1,5\n", "more columns than source, target"),
+        ("source,target\n0,1\n1,2,5\n", "line 3"),
+        ("source,target,weight\n0,1,nan\n", "line 2: weight.*finite"),
+        ("source,target,weight\n0,1,-inf\n", "line 2: weight.*finite"),
+        ("source,target,weight\n0,1,\n", "line 2: weight.*finite"),
+        ("source,target,weight\n0,1,heavy\n", "line 2: weight.*finite"),
+        ("source,target,layer\n0,1,a\n0,1,\n", "line 3: the layer is missing"),
+        ("source,target,colour\n0,1,2\n", "column 'colour' is none of source"),
+        ("source,target,target\n0,1,2\n", "'target' is there twice"),
+        ("source,target\n", "holds no link"),
+        ("source,target\n0,99999999999\n", "not that of a layer"),
+        ("source,target\n0,99999999999999999999999\n", "target '9999.*63 bits"),
+        ("source,target\n0,18446744073709551615\n", "target '1844.*63 bits"),
+        ("0 1\n0 1 2\n", "not a mask file"),
+        ("# only a comment\n", "not a mask file"),
+        ("\n\n", "not a mask file"),
+        ("a b\nb c\n", "not a mask file"),
+        ("# netsparse: {}\nhello\n", "no list of links"),
+        ("From source to target, this is prose.\nIt tells nothing.\n", "not a mask file"),
+        ("source target and more words\n", "not a mask file"),
+        (b"source,target\n\xff,1\n", "not a mask file"),
+        (b"source,target\n" + b"0,1\n" * 20_000 + b"\xff,1\n", "not a readable list of links"),
+    ],
+)
+def test_broken_lists(content, message, tmp_path):
+    with pytest.raises(MaskFormatError, match=message) as caught:
+        ns.load(text_of(tmp_path / "m.csv", content))
+    assert "m.csv" in str(caught.value)
+
+
+def test_memory_is_checked_before_it_is_taken(tmp_path):
+    path = text_of(tmp_path / "m.csv", "source,target\n0,400000000\n")
+    with pytest.raises(MaskFormatError, match="of memory"):
+        ns.load(path, max_bytes=10**9)
+    with pytest.raises(MaskFormatError, match="parsing this text would take"):
+        ns.load(path, max_bytes=100)
+
+
+def test_a_list_whose_description_does_not_fit_is_refused(tmp_path):
+    snapshot = Snapshot([LayerGraph.from_weight(np.eye(2), name, f"{name} in", f"{name} out") for name in "ab"])
+    FORMS["csv"].write(snapshot, tmp_path / "m.csv")
+    text = (tmp_path / "m.csv").read_text()
+    for old, new, message in (
+        ('"name": "a"', '"name": "c"', "does not promise 'a'"),
+        ('"a in"', '""', "tells of no layer"),
+        ("0,0,1.0,a\n", "", "promises 2 links, the file holds 1"),
+        ("0,0,1.0,a\n", "0,0,x,a\n", "could not convert"),
+        ("0,0,1.0,a\n", "q,0,1.0,a\n", "promises indices"),
+        ("0,0,1.0,a\n", "5,0,1.0,a\n", "promises 2 source neurons"),
+        ("0,0,1.0,a\n", "0,5,1.0,a\n", "promises 2 target neurons"),
+        ("0,0,1.0,a\n", "0,-1,1.0,a\n", "a link lies outside"),
+    ):
+        assert old in text
+        with pytest.raises(MaskFormatError, match=message):
+            ns.load(text_of(tmp_path / "changed.csv", text.replace(old, new)))
+    with pytest.raises(MaskFormatError, match="holds 2 layers"):
+        ns.load(tmp_path / "m.csv", graph=True)

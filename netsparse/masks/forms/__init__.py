@@ -2,8 +2,17 @@
 
 # isort: off
 from netsparse.masks.forms import scipy_npz, numpy_arrays, torch_state, snapshot, safetensors, sharded
-from netsparse.masks.forms import matrix_market
+from netsparse.masks.forms import matrix_market, edge_list
 
 # isort: on
 
-__all__ = ["matrix_market", "numpy_arrays", "safetensors", "scipy_npz", "sharded", "snapshot", "torch_state"]
+__all__ = [
+    "edge_list",
+    "matrix_market",
+    "numpy_arrays",
+    "safetensors",
+    "scipy_npz",
+    "sharded",
+    "snapshot",
+    "torch_state",
+]

@@ -1,0 +1,197 @@
+"""Lists of links as text: comma- or tab-separated with a header, or two or three numbers a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from netsparse.description import description_text, printable
+from netsparse.errors import MaskFormatError
+from netsparse.graph import LayerGraph, Snapshot
+from netsparse.masks.described import description_in_comments
+from netsparse.masks.form import FORMS, Form, Head
+from netsparse.masks.found import Found, parsing
+from netsparse.masks.link_table import COLUMNS, LinkTable
+from netsparse.masks.options import Options
+from netsparse.storage import write_whole
+
+# Bytes of memory for each of the text while it is parsed.
+_MEMORY_A_BYTE = 24
+
+# Lines that must look like links before a text without a header is taken for a list of links.
+_LINES = 20
+
+_COMMENT = re.compile(rb"^[ \t]*[#%][^\n]*", re.MULTILINE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
+_WHOLE = re.compile(r"-?\d+(\.0*(e\+?0+)?)?", re.IGNORECASE)
+
+# What networkx writes behind a link: its attributes.
+_ATTRIBUTES = re.compile(rb"[ \t]*\{(?:'weight': *([^,{}]+))?\}[ \t]*(?=\r?$)", re.MULTILINE)
+
+
+class _Layout(NamedTuple):
+    """How a text is to be read."""
+
+    separator: str
+    columns: list[str]
+    has_header: bool
+
+
+def recognises(head: Head) -> bool:
+    """Tell a list of links: a header with source and target, or lines of two indices and perhaps a weight."""
+    if head.start.startswith(b"# netsparse: "):  # the comment may be longer than what is looked at
+        return True
+    return head.text is not None and _layout(_first_lines(head.text.splitlines())) is not None
+
+
+def _first_lines(lines: Iterable[str]) -> list[str]:
+    """Give the first lines that are neither empty nor comments."""
+    return list(itertools.islice((line for line in lines if line.strip() and line.lstrip()[0] not in "#%"), _LINES))
+
+
+def _layout(lines: list[str]) -> _Layout | None:
+    if not lines:
+        return None
+    for separator in ("\t", ",", ";", " "):
+        fields = next(csv.reader([lines[0]], delimiter=separator)) if separator != " " else lines[0].split()
+        names = [name.strip().lower() for name in fields]
+        if "source" in names and "target" in names and (separator != " " or set(names) <= set(COLUMNS)):
+            return _Layout(separator, names, True)
+    separator = "," if "," in lines[0] else ";" if ";" in lines[0] else " "
+    rows = [_fields(line, separator) for line in lines]
+    n_columns = len(rows[0])
+    if n_columns not in (2, 3) or any(not _is_link(row, n_columns) for row in rows):
+        return None
+    return _Layout(separator, list(COLUMNS[:n_columns]), False)
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    plain = _ATTRIBUTES.sub(rb" \1", line.encode()).decode()
+    return plain.split() if separator == " " else [part.strip() for part in plain.strip().split(separator)]
+
+
+def _is_link(row: list[str], n_columns: int) -> bool:
+    return (
+        len(row) == n_columns
+        and all(_WHOLE.fullmatch(part) for part in row[:2])
+        and all(_NUMBER.fullmatch(part) for part in row[2:])
+    )
+
+
+def read(path: Path, options: Options) -> Found:
+    """Read the links."""
+    options.check_memory("parsing this text", path.stat().st_size * _MEMORY_A_BYTE)
+    with parsing("list of links"):
+        with path.open(encoding="utf-8-sig") as file:
+            layout = _layout(_first_lines(file))
+        if layout is None:
+            raise MaskFormatError("no list of links")
+        _check_columns(layout.columns)
+        description = description_in_comments(path, options)
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        content = _COMMENT.sub(b"", content)  # an empty line each, so that lines keep their numbers
+        if not layout.has_header and b"{" in content:
+            content = _ATTRIBUTES.sub(rb" \1", content)
+        frame = _parsed(content, layout, description is not None)
+    where = _Lines(content, layout)
+    return LinkTable("list of links", path.stem, frame, where.of).found(options, description)
+
+
+def _check_columns(names: list[str]) -> None:
+    more = [name for name in names if name not in COLUMNS]
+    twice = [name for name in names if names.count(name) > 1]
+    if more or twice:
+        what = f"the column '{more[0]}' is none of" if more else f"the column '{twice[0]}' is there twice, of"
+        raise MaskFormatError(f"{what} source, target, weight, layer; leave it out")
+
+
+def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame:
+    kinds = {"layer": str, "weight": str} if is_described else {"layer": str}
+    frame = pd.read_csv(
+        io.BytesIO(content),
+        sep=r"\s+" if layout.separator == " " else layout.separator,
+        names=layout.columns,
+        header=None,
+        skiprows=_lines_before_data(content) if layout.has_header else 0,
+        dtype=kinds,
+        keep_default_na=False,
+        na_values={"weight": [""]},
+        low_memory=False,
+    )
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise MaskFormatError(f"the lines have more columns than {', '.join(layout.columns)}")
+    return frame
+
+
+def _lines_before_data(content: bytes) -> int:
+    """Count the lines up to the header, which is the first that is not empty."""
+    for n, line in enumerate(io.BytesIO(content)):
+        if line.strip():
+            return n + 1
+    return 0
+
+
+class _Lines:
+    """Finds the line of a link; only asked for when there is something to tell."""
+
+    def __init__(self, content: bytes, layout: _Layout) -> None:
+        self.content, self.layout = content, layout
+
+    def of(self, row: int) -> str:
+        """Tell the line of a row."""
+        seen = -1 - self.layout.has_header
+        for number in self._numbers():
+            seen += 1
+            if seen == row:
+                return f"line {number}"
+        return f"link {row + 1}"
+
+    def _numbers(self) -> Iterator[int]:
+        lines = io.TextIOWrapper(io.BytesIO(self.content), "utf-8", newline="")
+        if self.layout.separator == " ":
+            yield from (number for number, line in enumerate(lines, 1) if line.strip())
+            return
+        reader = csv.reader(lines, delimiter=self.layout.separator)
+        yield from (reader.line_num for fields in reader if any(field.strip() for field in fields))
+
+
+def write_csv(snapshot: Snapshot, path: Path) -> None:
+    """Write the links, comma-separated."""
+    _write(snapshot, path, ",")
+
+
+def write_tsv(snapshot: Snapshot, path: Path) -> None:
+    """Write the links, tab-separated."""
+    _write(snapshot, path, "\t")
+
+
+def _write(snapshot: Snapshot, path: Path, separator: str) -> None:
+    """Write columns source, target, weight if any layer has weights, layer; before them a comment with the names."""
+    has_weights = any(layer.weights is not None for layer in snapshot.layers)
+    columns = [name for name in COLUMNS if name != "weight" or has_weights]
+    content = io.StringIO(newline="")
+    content.write(f"# netsparse: {description_text(snapshot)}\n{separator.join(columns)}\n")
+    for layer in snapshot.layers:
+        table = _table(layer, has_weights)
+        table.to_csv(content, sep=separator, columns=columns, header=False, index=False, lineterminator="\n")
+    write_whole(path, content.getvalue().encode())
+
+
+def _table(layer: LayerGraph, has_weights: bool) -> pd.DataFrame:
+    table = layer.to_pandas().assign(layer=printable(layer.name))
+    if layer.weights is None:
+        return table.assign(weight="") if has_weights else table
+    kind = {"f": "float64", "u": "uint64"}.get(layer.weights.dtype.kind, "int64")  # exact as text
+    return table.assign(weight=layer.weights.astype(kind))
+
+
+_SUMMARY = "list of links (.csv, .tsv, .txt): columns source, target, perhaps weight and layer"
+FORMS.add("csv", Form(_SUMMARY, recognises, read, write_csv, (".csv",)))
+FORMS.add("tsv", Form("the same, tab-separated", lambda head: False, read, write_tsv, (".tsv", ".txt")))
