@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from netsparse.masks import Masks
 
 
+# More columns of measures than this nobody reads.
+_MOST_COLUMNS = 16
+
+
 class Report(Protocol):
     """What the training loop tells of an epoch; its ``str`` is a plain line."""
 
@@ -99,15 +103,17 @@ def _console(file: IO[str] | None = None) -> Console:
 def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) -> None:
     """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read."""
     ends = [found[0], found[-1]] if len(found) > 2 else found
-    several = len(found) > 1
+    several, joined = len(found) > 1, any(masks.are_joined for masks in found)
     shown = Table(title=Text(f"{title}: {found[0].form}"), title_justify="left")
-    for heading in [*(["epoch"] if several else []), "layer", "source", "target", "shape", "kind"]:
+    ends_of = ["source", "target"] if joined else []
+    for heading in [*(["epoch"] if several else []), "layer", *ends_of, "shape", "kind"]:
         shown.add_column(heading)
     for heading in ("links", "density"):
         shown.add_column(heading, justify="right")
     for masks in ends:
         for row in masks.table().itertuples():
-            cells = [row.layer, row.source, row.target, f"{row.n_source} × {row.n_target}", row.kind]
+            groups = [row.source, row.target] if joined else []
+            cells = [row.layer, *groups, f"{row.n_source} × {row.n_target}", row.kind]
             shown.add_row(
                 *([str(masks.epoch)] if several else []),
                 *(Text(cell) for cell in cells),
@@ -145,6 +151,9 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
         rows = rows[rows["epoch"].isin([epochs[0], epochs[-1]])]
     columns = list(dict.fromkeys(zip(rows["epoch"].fillna(-1), rows["scope"], rows["layer"], strict=True)))
     columns.sort(key=lambda column: (column[0], column[1] == "layer"))  # the network first, layers in their order
+    n_columns = len(columns)
+    if n_columns > _MOST_COLUMNS:
+        columns = [*columns[: _MOST_COLUMNS // 2], *columns[-_MOST_COLUMNS // 2 :]]
     shown = Table(title=Text(title), title_justify="left")
     shown.add_column("measure", no_wrap=True)
     for epoch, scope, layer in columns:
@@ -165,10 +174,15 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
         shown.add_row(name, *(cells.get((name, *column), "") for column in columns))
     console = _console()
     console.print(shown)
+    if n_columns > _MOST_COLUMNS:
+        console.print(Text(f"{n_columns} columns; the first and the last are shown: --out FILE keeps all"))
     told = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
-    for name, layer, reason, value in zip(told["measure"], told["layer"], told["reason"], told["value"], strict=True):
-        how = "has " if pd.notna(value) else "" if reason.startswith("failed: ") else "is undefined: "
-        console.print(Text(f"{name} of {layer or 'the network'} {how}{reason}"))
+    for (name, reason), same in told.groupby(["measure", "reason"], sort=False):
+        layers = [layer or "the network" for layer in same["layer"]]
+        of = ", ".join(layers) if len(layers) <= 3 else f"{layers[0]} and {len(layers) - 1} others"
+        speaks = reason.startswith(("failed: ", "refused: "))
+        how = "has " if same["value"].notna().all() else "" if speaks else "is undefined: "
+        console.print(Text(f"{name} of {of} {how}{reason}"))
     if len(epochs) > 2:
         console.print(Text(f"{len(epochs)} epochs were measured; the first and the last are shown"))
 
