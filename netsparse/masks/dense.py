@@ -15,7 +15,7 @@ from netsparse.graph import LayerGraph
 from netsparse.masks.options import Options
 
 # Bytes of a matrix that are read at a time.
-BLOCK_BYTES = 16 * 2**20
+BLOCK_BYTES = 4 * 2**20
 
 # Bytes a link of a layer while it is made (index, mark, weight and its copy that is checked), and a neuron.
 BYTES_A_LINK, BYTES_A_NEURON = 20, 32

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -58,9 +61,12 @@ def load(path: Path, options: Options) -> Any:
 def _load(path: Path) -> Any:
     import torch
 
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+
+
+def _can_be_mapped(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
-        can_be_mapped = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=can_be_mapped)
+        return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
 
 
 def state_dict(held: Any, path: Path) -> dict[str, torch.Tensor]:
@@ -99,6 +105,7 @@ def _blocks(path: Path, name: str) -> Iterator[np.ndarray]:
     """Map the file anew, so that what was read before does not stay in memory."""
     import torch
 
+    mapped = _can_be_mapped(path)
     tensor = state_dict(_load(path), path)[name].detach()
     kind = str(tensor.dtype).removeprefix("torch.")
     matrix = tensor.flatten(1) if tensor.ndim > 1 else tensor.reshape(1, -1)
@@ -108,6 +115,22 @@ def _blocks(path: Path, name: str) -> Iterator[np.ndarray]:
         if kind in KINDS and kind not in ("float64", "float32", "float16", "bool"):
             block = block.view({1: torch.uint8, 2: torch.uint16}[block.element_size()])
         yield decoded(block.numpy().view(KINDS.get(kind, block.numpy().dtype)), kind)
+        if mapped and block.data_ptr() == matrix[start:].data_ptr():  # no copy
+            _forget(block)
+
+
+def _forget(block: torch.Tensor) -> None:
+    """Give pages of a mapped file back, which else count as memory until the file is unmapped.
+
+    Nothing was written to them: whoever looks again reads them from the file again.
+    """
+    if sys.platform != "linux":
+        return
+    page = mmap.PAGESIZE
+    start = -(-block.data_ptr() // page) * page
+    length = (block.data_ptr() + block.numel() * block.element_size() - start) // page * page
+    if length > 0:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
 
 
 def _as_scipy(tensor: torch.Tensor) -> Any:
