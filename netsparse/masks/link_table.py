@@ -137,7 +137,7 @@ class LinkTable:
             if len(own) and any(column.dtype.kind not in "iu" for column in ids):
                 raise MaskFormatError(f"layer '{layer.name}': its description promises indices of neurons")
             values = None if layer.weights is None else _numbers(own, layer.weights)
-            layers.append(layer.of_links(*ids, values))
+            layers.append(layer.of_links(ids[0], ids[1], values))
         return description.snapshot(layers)
 
     def _rows(self) -> Iterator[tuple[str, np.ndarray]]:
@@ -157,31 +157,33 @@ class LinkTable:
     def _ids(self, side: str) -> np.ndarray:
         """Give the ids of one side as int64 indices, or as labels (objects)."""
         column = self.frame[side]
+        if not pd.api.types.is_numeric_dtype(column):
+            return self._labels(side, column)
         values = column.to_numpy()
         if values.dtype.kind in "iu":
             bad = np.flatnonzero((values < 0) | (values >= _LARGEST_WHOLE))
             if len(bad):
                 self._refuse(bad[0], side, "indices of neurons are whole numbers of 63 bits, counted from 0")
-            return values.astype(np.int64)
-        if values.dtype.kind == "f":
+        elif values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
                 bad = np.flatnonzero(~((values == np.floor(values)) & (values >= 0) & (values <= _LARGEST_EXACT)))
             if len(bad):
                 self._refuse(bad[0], side, "indices of neurons are whole numbers, counted from 0")
-            return values.astype(np.int64)
-        if values.dtype.kind == "b":
+        else:
             self._refuse(0, side, "indices of neurons are whole numbers, counted from 0")
-        return self._labels(side, column)
+        return values.astype(np.int64)
 
     def _labels(self, side: str, column: pd.Series) -> np.ndarray:
         """Give labels; a few words among numbers are a mistake."""
-        missing = np.flatnonzero((column.isna() | (column == "")).to_numpy(bool))
+        codes, names = pd.factorize(column)  # a long text that is repeated is held once
+        labels = np.array([str(name) for name in names], object)
+        missing = np.flatnonzero((codes < 0) | np.append(labels == "", False)[codes])
         if len(missing):
-            self._refuse(missing[0], side, "an id is missing")
-        are_numbers = column.astype(str).str.fullmatch(r"\s*[0-9]+\s*").to_numpy(bool)
+            self._refuse(int(missing[0]), side, "an id is missing")
+        are_numbers = np.array([label.strip().isdecimal() for label in labels])[codes]
         if 2 * are_numbers.sum() > len(column):
-            self._refuse(np.argmin(are_numbers), side, "no whole number of 63 bits, as most are")
-        return column.astype(str).to_numpy(object)
+            self._refuse(int(np.argmin(are_numbers)), side, "no whole number of 63 bits, as most are")
+        return labels[codes]
 
     def _weights(self) -> np.ndarray | None:
         """Give the weights; None if there are none."""
@@ -203,6 +205,23 @@ class LinkTable:
 
 _INDICES = "ids are neurons' indices, counted from 0; a group has as many neurons as its largest index tells"
 _LABELS = "ids are labels; a group's neurons are those that occur, in the order of their labels"
+
+
+def check_columns(names: list[str]) -> None:
+    """Refuse columns other than `COLUMNS`.
+
+    Raises
+    ------
+    MaskFormatError
+    """
+    more = [name for name in names if name not in COLUMNS]
+    twice = [name for name in names if names.count(name) > 1]
+    if more or twice:
+        what = f"the column '{more[0]}' is none of" if more else f"the column '{twice[0]}' is there twice, of"
+        raise MaskFormatError(f"{what} source, target, weight, layer; leave it out")
+    missing = [name for name in COLUMNS[:2] if name not in names]
+    if missing:
+        raise MaskFormatError(f"no column '{missing[0]}'; a list of links has source, target and perhaps weight, layer")
 
 
 def _numbers(table: pd.DataFrame, kind: str) -> np.ndarray:

@@ -75,7 +75,7 @@ def as_float(form: str, weights: np.ndarray, name: str) -> np.ndarray:
     if weights.dtype.kind == "f":
         return weights.astype(weights.dtype.newbyteorder("="))
     numbers = weights.astype(np.float64)
-    if np.any(np.abs(numbers) > 2**53):
+    if np.any(np.abs(numbers) >= 2**53):
         raise NetsparseError(
             f"layer '{name}': {form} holds floating-point numbers, a weight is a whole number beyond 2⁵³: use "
             "snapshot, scipy, matrix-market, csv, tsv or parquet"

@@ -1,6 +1,11 @@
-"""Matrix Market and edge lists: text that people write by hand, and other programs."""
+"""Matrix Market and lists of links, which people write by hand, and other programs."""
+
+import tracemalloc
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import scipy.io
 
@@ -125,7 +130,7 @@ def several(layer: LayerGraph, kinds: list[str | None]) -> Snapshot:
     return Snapshot(layers)
 
 
-LISTS = ["csv", "tsv"]
+LISTS = ["csv", "tsv", "parquet"]
 
 
 @pytest.mark.parametrize("form", LISTS)
@@ -138,7 +143,9 @@ def test_lists_of_links_come_back_exactly(nasty_layer, kind, form, tmp_path):
 
 @pytest.mark.parametrize("form", LISTS)
 def test_lists_of_several_layers_come_back_exactly(nasty_layer, form, tmp_path):
-    for kinds in ([None, None], ["float32", None, "uint64"], ["float16", "float64", "int64", "bool"]):
+    for kinds in ([None, None], ["float32", None, "uint64"], ["float16", "float64", "int8", "bool"], ["bool", "bool"]):
+        if form == "parquet" and "uint64" in kinds:
+            kinds = ["float32", None, "uint8"]
         snapshot = several(nasty_layer, kinds)
         FORMS[form].write(snapshot, tmp_path / "m.x")
         assert same(ns.load(tmp_path / "m.x"), snapshot)
@@ -285,3 +292,64 @@ def test_a_list_whose_description_does_not_fit_is_refused(tmp_path):
             ns.load(text_of(tmp_path / "changed.csv", text.replace(old, new)))
     with pytest.raises(MaskFormatError, match="holds 2 layers"):
         ns.load(tmp_path / "m.csv", graph=True)
+
+
+def test_parquet_of_others(tmp_path):
+    frame = pd.DataFrame({"Source": [0, 1, 0], "target": [1, 0, 1], "weight": [0.5, -1, 0.5], "layer": ["b", "a", "b"]})
+    for layer in (frame["layer"], frame["layer"].astype("category"), pd.Series([7, 3, 7])):
+        frame.assign(layer=layer).to_parquet(tmp_path / "m.parquet")
+        network = ns.load(tmp_path / "m.parquet")
+        assert [layer.name for layer in network] == list(dict.fromkeys(layer.astype(str)))
+        assert network.layers[0].to_scipy().toarray().tolist() == [[0, 1]]
+        assert network.layers[1].to_scipy().toarray().tolist() == [[0], [-1]]
+    labels = pd.DataFrame({"source": list("zyz"), "target": ["u", "u", "v"]})
+    labels.to_parquet(tmp_path / "l.parquet")
+    assert ns.load(tmp_path / "l.parquet").layers[0].to_scipy().toarray().tolist() == [[1, 0], [1, 1]]
+    assert ns.load(tmp_path / "l.parquet", graph=True).shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"source": [0]}, "no column 'target'"),
+        ({"source": [0], "target": [1], "x": [1]}, "column 'x' is none of"),
+        ({"source": [0, -1], "target": [1, 1]}, "row 2: source '-1'"),
+        ({"source": [0, None], "target": [1, 1]}, "row 2: source 'nan'"),
+        ({"source": ["a", None], "target": [1, 1]}, "row 2: source.*missing"),
+        ({"source": [0], "target": [1], "weight": [np.inf]}, "row 1: weight.*finite"),
+        ({"source": [0, 0], "target": [1, 2], "weight": [None, 1.0]}, "row 1: weight.*finite"),
+        ({"source": [0], "target": [1], "layer": [None]}, "row 1: the layer is missing"),
+        ({"source": [[1]], "target": [1]}, "holds list"),
+        ({"source": [pd.Timestamp(0)], "target": [1]}, "holds timestamp"),
+        ({"source": [True], "target": [1]}, "whole numbers"),
+        ({"source": [], "target": []}, "no link"),
+    ],
+)
+def test_broken_parquet(columns, message, tmp_path):
+    pd.DataFrame(columns).to_parquet(tmp_path / "m.parquet")
+    with pytest.raises(MaskFormatError, match=message) as caught:
+        ns.load(tmp_path / "m.parquet")
+    assert "m.parquet" in str(caught.value)
+
+
+def test_long_texts_of_a_parquet_are_held_once(tmp_path):
+    codes = pa.array(np.zeros(3000, np.int32))
+    columns = {side: pa.DictionaryArray.from_arrays(codes, pa.array([side * 20_000])) for side in ("source", "target")}
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "m.parquet")
+    tracemalloc.start()
+    layer = ns.load(tmp_path / "m.parquet", max_bytes=10**6).layers[0]
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
+    assert layer.to_scipy().toarray().tolist() == [[1]]
+    with pytest.raises(MaskFormatError, match="3,000 links would take"):
+        ns.load(tmp_path / "m.parquet", max_bytes=10**5)
+
+
+def test_weights_that_one_column_cannot_hold_are_refused(tmp_path):
+    one = LayerGraph.from_mask([[1]], "a", "s", "t")
+    layers = [
+        LayerGraph("a", one.biadjacency, "s", "t", np.array([2**53 + 1])),
+        LayerGraph("b", one.biadjacency, "s", "t", np.array([0.5])),
+    ]
+    with pytest.raises(NetsparseError, match=r"one column.*use snapshot, csv or tsv"):
+        FORMS["parquet"].write(Snapshot(layers), tmp_path / "m.parquet")

@@ -2,7 +2,7 @@
 
 # isort: off
 from netsparse.masks.forms import scipy_npz, numpy_arrays, torch_state, snapshot, safetensors, sharded
-from netsparse.masks.forms import matrix_market, edge_list
+from netsparse.masks.forms import matrix_market, parquet, edge_list
 
 # isort: on
 
@@ -10,6 +10,7 @@ __all__ = [
     "edge_list",
     "matrix_market",
     "numpy_arrays",
+    "parquet",
     "safetensors",
     "scipy_npz",
     "sharded",

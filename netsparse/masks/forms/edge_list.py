@@ -18,7 +18,7 @@ from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.described import description_in_comments
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found, parsing
-from netsparse.masks.link_table import COLUMNS, LinkTable
+from netsparse.masks.link_table import COLUMNS, LinkTable, check_columns
 from netsparse.masks.options import Options
 from netsparse.storage import write_whole
 
@@ -93,7 +93,7 @@ def read(path: Path, options: Options) -> Found:
             layout = _layout(_first_lines(file))
         if layout is None:
             raise MaskFormatError("no list of links")
-        _check_columns(layout.columns)
+        check_columns(layout.columns)
         description = description_in_comments(path, options)
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         content = _COMMENT.sub(b"", content)  # an empty line each, so that lines keep their numbers
@@ -102,14 +102,6 @@ def read(path: Path, options: Options) -> Found:
         frame = _parsed(content, layout, description is not None)
     where = _Lines(content, layout)
     return LinkTable("list of links", path.stem, frame, where.of).found(options, description)
-
-
-def _check_columns(names: list[str]) -> None:
-    more = [name for name in names if name not in COLUMNS]
-    twice = [name for name in names if names.count(name) > 1]
-    if more or twice:
-        what = f"the column '{more[0]}' is none of" if more else f"the column '{twice[0]}' is there twice, of"
-        raise MaskFormatError(f"{what} source, target, weight, layer; leave it out")
 
 
 def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame:
