@@ -49,7 +49,8 @@ class SparseMatrix:
             self.matrix.data[:] = 1
         stored = np.count_nonzero(matrix.data)
         if matrix.format != "bsr" and stored > self.matrix.nnz:
-            notes.append(f"layer '{name}': {stored - self.matrix.nnz:,} duplicate links were merged")
+            merged = stored - self.matrix.nnz
+            notes.append(f"layer '{name}': {merged:,} duplicate link{' was' if merged == 1 else 's were'} merged")
         self.shape: tuple[int, int] = self.matrix.shape
         self.is_mask = bool(np.all(self.matrix.data == 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -61,7 +62,9 @@ def load(path: Path, options: Options) -> Any:
 def _load(path: Path) -> Any:
     import torch
 
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse .* tensor support is in beta")
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
 
 
 def _can_be_mapped(path: Path) -> bool:

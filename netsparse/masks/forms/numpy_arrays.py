@@ -108,6 +108,7 @@ def _blocks(opened: Opener, shape: tuple[int, int]) -> Iterator[np.ndarray]:
             if len(content) < n_bytes:
                 raise MaskFormatError("the file ends before the numbers that its header promises")
             yield np.frombuffer(content, dtype).reshape(n_rows, shape[1])
+        file.read(1)  # the end of an archive's entry, where its checksum is compared
 
 
 FORMS.add("npy", Form("NumPy array (.npy): one dense layer", recognises_npy, read_npy))
