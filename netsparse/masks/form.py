@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,11 +39,17 @@ class Head:
         """The beginning as text without a byte-order mark; None if it is no UTF-8 text."""
         if b"\0" in self.start:
             return None
-        cut = self.start if len(self.start) < _HEAD_BYTES else self.start[: self.start.rfind(b"\n") + 1]
-        try:
-            return cut.decode("utf-8-sig")
+        is_whole = len(self.start) < _HEAD_BYTES
+        try:  # a character at the end may be cut
+            return codecs.getincrementaldecoder("utf-8-sig")().decode(self.start, final=is_whole)
         except UnicodeDecodeError:
             return None
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The whole lines of the text; none if it is no UTF-8 text."""
+        lines = (self.text or "").splitlines()
+        return lines if len(self.start) < _HEAD_BYTES else lines[:-1]
 
     @cached_property
     def zip_names(self) -> list[str]:

@@ -48,7 +48,7 @@ def recognises(head: Head) -> bool:
     """Tell a list of links: a header with source and target, or lines of two indices and perhaps a weight."""
     if head.start.startswith(b"# netsparse: "):  # the comment may be longer than what is looked at
         return True
-    return head.text is not None and _layout(_first_lines(head.text.splitlines())) is not None
+    return _layout(_first_lines(head.lines)) is not None
 
 
 def _first_lines(lines: Iterable[str]) -> list[str]:
