@@ -2,13 +2,14 @@
 
 # isort: off
 from netsparse.masks.forms import scipy_npz, numpy_arrays, torch_state, snapshot, safetensors, sharded
-from netsparse.masks.forms import matrix_market, parquet, graphs, edge_list
+from netsparse.masks.forms import matlab, matrix_market, parquet, graphs, edge_list
 
 # isort: on
 
 __all__ = [
     "edge_list",
     "graphs",
+    "matlab",
     "matrix_market",
     "numpy_arrays",
     "parquet",
