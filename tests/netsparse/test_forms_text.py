@@ -83,7 +83,7 @@ def test_matrix_market_of_others(content, dense, tmp_path):
         (f"{MTX} real general\n2 2 999999999\n1 1 1\n", "more than the file can hold"),
         (f"{MTX} real general\n99999999999 2 1\n1 1 1\n", "not that of a layer"),
         (f"{MTX} real general\n-2 2 1\n1 1 1\n", "Matrix Market|not a"),
-        (f"{MTX} real general\n2 2 1\n1 1 x\n", "Matrix Market"),
+        (f"{MTX} real general\n2 2 1\n1 1 x\n", "something else than numbers"),
         (f"{MTX} real", "Matrix Market"),
         ("%%MatrixMarket matrix array real general\n1000000000 1000000000\n1\n", "of memory"),
         ("%%MatrixMarket vector array real general\n2\n1\n2\n", "Matrix Market"),
@@ -353,3 +353,15 @@ def test_weights_that_one_column_cannot_hold_are_refused(tmp_path):
     ]
     with pytest.raises(NetsparseError, match=r"one column.*use snapshot, csv or tsv"):
         FORMS["parquet"].write(Snapshot(layers), tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize("body", [b"1 1 5.\0\n", b"1 1 5.x\n", b"1 1 5\n\xff\n", b"1 1 5\x01\n"])
+def test_matrix_market_takes_numbers_alone(tmp_path, body):
+    """A zero byte makes SciPy's reader crash, other characters it overlooks."""
+    head = b"%%MatrixMarket matrix coordinate real general\n% by Andr\xe9\n2 2 1\n"
+    (tmp_path / "m.mtx").write_bytes(head + body)
+    with pytest.raises(MaskFormatError, match=r"line [45] holds something else than numbers"):
+        ns.load(tmp_path / "m.mtx")
+    (tmp_path / "m.mtx").write_bytes(head.replace(b"by", b"\0") + b"1 1 5\n")
+    with pytest.raises(MaskFormatError, match="line 2 holds a zero byte"):
+        ns.load(tmp_path / "m.mtx")

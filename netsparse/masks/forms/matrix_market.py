@@ -23,6 +23,12 @@ from netsparse.storage import write_whole
 # The shortest line of an entry: two indices, a space and the end of the line.
 _BYTES_AN_ENTRY = 4
 
+# What numbers are written with, infinity and NaN among them, which are refused later.
+_NUMBERS = b"0123456789+-.eE \t\r\nINFinfANan"
+
+# How much of the text is checked at a time.
+_BYTES_AT_A_TIME = 2**20
+
 # Bytes of memory an entry: two indices and the value, and the same in another order; twice that if one half is written.
 _MEMORY_AN_ENTRY = 48
 
@@ -35,6 +41,7 @@ def recognises(head: Head) -> bool:
 def read(path: Path, options: Options) -> Found:
     """Read the one matrix; explicit zeros are links only if the file's description says so."""
     with parsing("Matrix Market file"):
+        _check_text(path)
         rows, columns, entries, layout, field, symmetry = scipy.io.mminfo(path)
         check_shape(path.stem, (rows, columns), options)
         if field == "complex":
@@ -52,6 +59,23 @@ def read(path: Path, options: Options) -> Found:
         layer = description.one().of_matrix(matrix)
         return Found("Matrix Market file", snapshot=description.snapshot([layer]))
     return sparse_found("Matrix Market file", path.stem, matrix, options, is_mask=field == "pattern")
+
+
+def _check_text(path: Path) -> None:
+    """Refuse what is no number behind the comments: SciPy's reader overlooks it, and dies of a zero byte."""
+    number = 0
+    with path.open("rb") as file:
+        for line in file:
+            number += 1
+            if b"\0" in line:
+                raise MaskFormatError(f"line {number} holds a zero byte")
+            if not line.startswith(b"%"):
+                break
+        while lines := file.readlines(_BYTES_AT_A_TIME):
+            if b"".join(lines).translate(None, _NUMBERS):
+                number += next(i for i, line in enumerate(lines, 1) if line.translate(None, _NUMBERS))
+                raise MaskFormatError(f"line {number} holds something else than numbers")
+            number += len(lines)
 
 
 def write(snapshot: Snapshot, path: Path) -> None:
