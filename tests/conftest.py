@@ -174,3 +174,33 @@ def write_cifar():
 @pytest.fixture
 def write_images():
     return _write_images
+
+
+def _write_small_masks(folder: Path) -> dict[str, bytes]:
+    """Write small files of masks as other programs write them; text forms have tests of their own."""
+    import json
+
+    import safetensors.numpy
+    import scipy.sparse as sp
+    import torch
+
+    from netsparse.storage import write_snapshot
+
+    rng = np.random.default_rng(0)
+    mask = ((rng.random((5, 4)) < 0.5) * rng.standard_normal((5, 4))).astype(np.float32)
+    np.save(folder / "m.npy", mask)
+    np.savez(folder / "m.npz", a=mask, b=mask.T)
+    np.savez_compressed(folder / "packed.npz", a=mask)
+    sp.save_npz(folder / "sparse.npz", sp.csr_array(mask))
+    sp.save_npz(folder / "coo.npz", sp.coo_array(mask), compressed=False)
+    safetensors.numpy.save_file({"fc.weight": mask, "fc.bias": mask[0]}, folder / "m.safetensors")
+    torch.save({"fc.weight": torch.from_numpy(mask), "s": torch.from_numpy(mask).to_sparse()}, folder / "m.pt")
+    write_snapshot(folder / "s.safetensors", Snapshot([LayerGraph.from_weight(mask)], epoch=3))
+    index = {"weight_map": {"fc.weight": "m.safetensors"}}
+    (folder / "model.index.json").write_text(json.dumps(index))
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="session")
+def write_small_masks():
+    return _write_small_masks

@@ -14,8 +14,7 @@ import scipy.sparse as sp
 import torch
 
 import netsparse as ns
-from netsparse import LayerGraph, MaskFormatError, NetsparseError, Snapshot
-from netsparse.storage import write_snapshot
+from netsparse import MaskFormatError, NetsparseError
 
 RNG = np.random.default_rng(0)
 MASK = ((RNG.random((5, 4)) < 0.5) * RNG.standard_normal((5, 4))).astype(np.float32)
@@ -29,21 +28,6 @@ class Trace:
 
     def __reduce__(self):
         return (open, (self.path, "w"))
-
-
-def small_files(folder) -> dict[str, bytes]:
-    """Write a small file of each binary form; text forms have tests of their own."""
-    np.save(folder / "m.npy", MASK)
-    np.savez(folder / "m.npz", a=MASK, b=MASK.T)
-    np.savez_compressed(folder / "packed.npz", a=MASK)
-    sp.save_npz(folder / "sparse.npz", sp.csr_array(MASK))
-    sp.save_npz(folder / "coo.npz", sp.coo_array(MASK), compressed=False)
-    safetensors.numpy.save_file({"fc.weight": MASK, "fc.bias": MASK[0]}, folder / "m.safetensors")
-    torch.save({"fc.weight": torch.from_numpy(MASK), "s": torch.from_numpy(MASK).to_sparse()}, folder / "m.pt")
-    write_snapshot(folder / "s.safetensors", Snapshot([LayerGraph.from_weight(MASK)], epoch=3))
-    index = {"weight_map": {"fc.weight": "m.safetensors"}}
-    (folder / "model.index.json").write_text(json.dumps(index))
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 NAMES = [
@@ -71,8 +55,8 @@ def read_or_refuse(path) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_truncated_files_are_refused(tmp_path, name):
-    whole = small_files(tmp_path)[name]
+def test_truncated_files_are_refused(tmp_path, name, write_small_masks):
+    whole = write_small_masks(tmp_path)[name]
     for length in range(0, len(whole), 1 if len(whole) < 1500 else 7):
         (tmp_path / name).write_bytes(whole[:length])
         if read_or_refuse(tmp_path / name):
@@ -81,8 +65,8 @@ def test_truncated_files_are_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_flipped_bits_are_refused_or_do_not_matter(tmp_path, name):
-    whole = small_files(tmp_path)[name]
+def test_flipped_bits_are_refused_or_do_not_matter(tmp_path, name, write_small_masks):
+    whole = write_small_masks(tmp_path)[name]
     rng = np.random.default_rng(len(whole))
     for place in rng.choice(8 * len(whole), min(8 * len(whole), 400), replace=False):
         broken = bytearray(whole)
@@ -92,8 +76,8 @@ def test_flipped_bits_are_refused_or_do_not_matter(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_random_bytes_inside_are_refused_or_do_not_matter(tmp_path, name):
-    whole = small_files(tmp_path)[name]
+def test_random_bytes_inside_are_refused_or_do_not_matter(tmp_path, name, write_small_masks):
+    whole = write_small_masks(tmp_path)[name]
     rng = np.random.default_rng(len(whole))
     for _ in range(100):
         start, n = rng.integers(0, len(whole)), rng.integers(1, 40)
