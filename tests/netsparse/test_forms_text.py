@@ -365,3 +365,10 @@ def test_matrix_market_takes_numbers_alone(tmp_path, body):
     (tmp_path / "m.mtx").write_bytes(head.replace(b"by", b"\0") + b"1 1 5\n")
     with pytest.raises(MaskFormatError, match="line 2 holds a zero byte"):
         ns.load(tmp_path / "m.mtx")
+
+
+@pytest.mark.parametrize("end", ["", " ", "\t", "e", "\r", "\r\n", "\n\n"])
+def test_matrix_market_may_end_without_an_end_of_line(tmp_path, end):
+    """Blanks behind the last number, and no end of the line, make SciPy's reader crash."""
+    (tmp_path / "m.mtx").write_text(f"{MTX} real general\n2 2 2\n1 1 3.5\n2 1 5{end}")
+    assert ns.load(tmp_path / "m.mtx").layers[0].weights.tolist() == [3.5, 5]

@@ -53,8 +53,7 @@ def read(path: Path, options: Options) -> Found:
         held = entries * _MEMORY_AN_ENTRY * (1 if symmetry == "general" else 2)
         options.check_memory(f"the matrix of {entries:,} entries", held)
         description = description_in_comments(path, options)
-        # SciPy takes an open file to be text of any encoding; the format is ASCII
-        matrix = scipy.io.mmread(path)
+        matrix = scipy.io.mmread(_with_last_line_ended(path))
     if description is not None:
         layer = description.one().of_matrix(matrix)
         return Found("Matrix Market file", snapshot=description.snapshot([layer]))
@@ -76,6 +75,13 @@ def _check_text(path: Path) -> None:
                 number += next(i for i, line in enumerate(lines, 1) if line.translate(None, _NUMBERS))
                 raise MaskFormatError(f"line {number} holds something else than numbers")
             number += len(lines)
+
+
+def _with_last_line_ended(path: Path) -> Path | io.BytesIO:
+    """Give the file, or its content with the end of the last line, without which SciPy's reader may die."""
+    with path.open("rb") as file:
+        file.seek(-1, io.SEEK_END)
+        return path if file.read() == b"\n" else io.BytesIO(path.read_bytes() + b"\n")
 
 
 def write(snapshot: Snapshot, path: Path) -> None:
