@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from netsparse.description import DESCRIPTION_FORMAT, DESCRIPTION_VERSION, WEIGHT_KINDS
+from netsparse.description import DESCRIPTION_FORMAT, DESCRIPTION_VERSION, WEIGHT_KINDS, description_text
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
+from netsparse.masks.found import Matrix
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
+from netsparse.matrices import check_bounds
 
 _EDITED = "; if the file was changed by hand, delete its description (netsparse)"
 
@@ -84,6 +86,8 @@ class Described:
         shape = matrix.shape if rows == "in" else matrix.shape[::-1]
         if tuple(shape) != self.shape:
             self._refuse(f"the shape {self.shape}, the file holds {tuple(shape)}")
+        if matrix.format in ("csr", "csc", "bsr"):
+            check_bounds(self.name, matrix)
         entries = sp.coo_array(matrix)
         sources, targets = entries.coords if rows == "in" else entries.coords[::-1]
         return self.of_links(sources, targets, entries.data)
@@ -136,6 +140,20 @@ class Description:
             raise MaskFormatError(f"the file's description promises {len(self.layers)} layers, it holds one{_EDITED}")
         return self.layers[0]
 
+    def of_matrices(self, names: Sequence[str], matrices: Sequence[Matrix], rows: str, options: Options) -> Snapshot:
+        """Put together layers that are read as if there were no description, called by these names in the file.
+
+        Raises
+        ------
+        MaskFormatError
+            If they are others than the description promises.
+        """
+        by_name = {matrix.name: matrix for matrix in matrices}
+        self.check_names(list(by_name), names)
+        plain = without_choice(options)
+        read = (by_name[name].layer(rows, plain) for name in names)
+        return self.snapshot([layer.of_layer(found) for layer, found in zip(self.layers, read, strict=True)])
+
     def check_names(self, there: Sequence[str], wanted: Sequence[str]) -> None:
         """Refuse a file whose parts are not those that the description promises.
 
@@ -178,6 +196,21 @@ def read_description(text: Any, options: Options) -> Description | None:
     n_neurons = sum(sum(layer.shape) for layer in description.layers)
     check_shape("all layers", (n_neurons, 0), options)
     return description
+
+
+def without_choice(options: Options) -> Options:
+    """Return options that take every link of every layer; what the user chose is chosen of the whole network later."""
+    return Options(max_bytes=options.max_bytes)
+
+
+def description_in_array(array: np.ndarray, options: Options) -> Description | None:
+    """Read a description that `description_array` made."""
+    return read_description(array.tobytes(), options) if array.dtype == np.uint8 and array.ndim == 1 else None
+
+
+def description_array(snapshot: Snapshot) -> np.ndarray:
+    """Give the description as bytes, for archives of arrays."""
+    return np.frombuffer(description_text(snapshot).encode(), np.uint8)
 
 
 def description_in_comments(path: Path, options: Options) -> Description | None:

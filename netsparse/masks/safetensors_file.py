@@ -8,7 +8,9 @@ from pathlib import Path
 
 import safetensors
 
+from netsparse.masks.described import Description, read_description
 from netsparse.masks.found import parsing
+from netsparse.masks.options import Options
 from netsparse.masks.tensors import Tensor, blocks_of_file
 
 # Bytes before the header: its length.
@@ -54,3 +56,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         tensor.blocks = partial(blocks_of_file, path, start, rows, columns, kind)
         tensors[name] = tensor
     return tensors
+
+
+def read_told(path: Path, options: Options) -> Description | None:
+    """Read the description that netsparse puts into the metadata; None if there is none.
+
+    Raises
+    ------
+    MaskFormatError
+        If it is broken.
+    """
+    with parsing("safetensors file"), safetensors.safe_open(path, framework="numpy") as file:
+        return read_description((file.metadata() or {}).get("netsparse"), options)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 
 from netsparse.errors import MaskFormatError
 from netsparse.masks.dense import rows_at_a_time
+from netsparse.masks.described import Description, read_description
 from netsparse.masks.form import check_inflated
 from netsparse.masks.found import parsing
 from netsparse.masks.options import Options
@@ -39,6 +40,18 @@ def read_tensors(path: Path, options: Options) -> dict[str, Tensor]:
         If it holds other Python objects, or is broken.
     """
     return {name: _tensor(path, name, tensor) for name, tensor in state_dict(load(path, options), path).items()}
+
+
+def read_told(path: Path, options: Options) -> Description | None:
+    """Read the description that netsparse puts beside a state dict; None if there is none.
+
+    Raises
+    ------
+    MaskFormatError
+        As `read_tensors`, or if it is broken.
+    """
+    held = load(path, options)
+    return read_description(held.get("netsparse"), options) if isinstance(held, Mapping) else None
 
 
 def load(path: Path, options: Options) -> Any:

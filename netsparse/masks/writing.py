@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Mapping
+
 import numpy as np
 
+from netsparse.description import printable
 from netsparse.errors import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.options import Options
@@ -48,6 +53,35 @@ def dense_weights(form: str, layer: LayerGraph) -> np.ndarray:
     array = np.zeros(layer.biadjacency.shape, values.dtype)
     array[layer.link_rows, layer.biadjacency.indices] = values
     return array
+
+
+def state_of(form: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """Give a network as the weights of a torch model, arrays (n_target, n_source) by name.
+
+    ``NAME.weight``; where a link weighs 0 ``NAME.weight_orig`` with ``NAME.weight_mask``, as torch.nn.utils.prune.
+    """
+    state = {}
+    for layer in snapshot.layers:
+        name = f"{printable(layer.name)}.weight"
+        weights = np.ascontiguousarray(dense_weights(form, layer).T)
+        if layer.weights is None or layer.weights.all():
+            state[name] = weights
+        else:
+            pattern = LayerGraph(layer.name, layer.biadjacency)
+            state[f"{name}_orig"] = weights
+            state[f"{name}_mask"] = np.ascontiguousarray(dense_weights(form, pattern).T)
+    return state
+
+
+def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Give the content of a compressed archive of arrays, whatever their names (numpy.savez takes some as options)."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            # a date of its own would make every file another
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return content.getvalue()
 
 
 def check_dense(form: str, layer: LayerGraph, itemsize: int) -> None:

@@ -163,8 +163,6 @@ def _described(path: Path, there: dict[str, Any], description: Description, opti
         matrix = _load(path, name, there[name], options)
         if not sp.issparse(matrix):
             raise MaskFormatError(f"variable '{name}' is no sparse matrix, as the file's description promises")
-        matrix = sp.csc_array(matrix)
-        matrix.check_format(full_check=True)
         layers.append(layer.of_matrix(matrix))
     return description.snapshot(layers)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,22 @@ from typing import IO
 
 import numpy as np
 
+from netsparse.description import identifiers
 from netsparse.errors import MaskFormatError
+from netsparse.graph import Snapshot
 from netsparse.masks.dense import DenseMatrix, rows_at_a_time
+from netsparse.masks.described import Description, description_array, description_in_array
 from netsparse.masks.form import FORMS, Form, Head, check_inflated
 from netsparse.masks.found import Found, parsing
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
+from netsparse.masks.writing import dense, npz, only_layer
+from netsparse.storage import write_whole
 
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+
+# Array of an archive that tells the layers' names.
+_DESCRIPTION = "netsparse"
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -49,6 +58,7 @@ def read_npz(path: Path, options: Options) -> Found:
         check_inflated(path, options)
         with zipfile.ZipFile(path) as archive:
             entries = [(entry.filename, entry.file_size) for entry in archive.infolist()]
+        description = _description(path, [name for name, _ in entries], options)
     others = []
     for member, size in entries:
         name = member.removesuffix(".npy")
@@ -57,11 +67,35 @@ def read_npz(path: Path, options: Options) -> Found:
             others.append(f"{name} {shape}")
         else:
             found.matrices.append(matrix)
+    if description is not None:
+        names = identifiers([_DESCRIPTION, *(layer.name for layer in description.layers)])[1:]
+        return Found(found.form, snapshot=description.of_matrices(names, found.matrices, "in", options))
     if others and not found.matrices:
         raise MaskFormatError(f"a mask is a matrix (n_source, n_target); these are none: {', '.join(others[:4])}")
     if others:
         found.notes.append(f"left out, since they are no matrices: {', '.join(others)}")
     return found
+
+
+def _description(path: Path, members: Sequence[str], options: Options) -> Description | None:
+    if f"{_DESCRIPTION}.npy" not in members:
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return description_in_array(arrays[_DESCRIPTION], options)
+
+
+def write_npy(snapshot: Snapshot, path: Path) -> None:
+    """Write the one layer; names and epoch are not in it."""
+    content = io.BytesIO()
+    np.save(content, dense("npy", only_layer("npy", snapshot)))
+    write_whole(path, content.getvalue())
+
+
+def write_npz(snapshot: Snapshot, path: Path) -> None:
+    """Write an array a layer, and the names as one more array."""
+    names = identifiers([_DESCRIPTION, *(layer.name for layer in snapshot.layers)])[1:]
+    arrays = {name: dense("npz", layer) for name, layer in zip(names, snapshot.layers, strict=True)}
+    write_whole(path, npz({**arrays, _DESCRIPTION: description_array(snapshot)}))
 
 
 @contextmanager
@@ -111,5 +145,5 @@ def _blocks(opened: Opener, shape: tuple[int, int]) -> Iterator[np.ndarray]:
         file.read(1)  # the end of an archive's entry, where its checksum is compared
 
 
-FORMS.add("npy", Form("NumPy array (.npy): one dense layer", recognises_npy, read_npy))
-FORMS.add("npz", Form("NumPy arrays (.npz): a dense layer each", recognises_npz, read_npz))
+FORMS.add("npy", Form("NumPy array (.npy): one dense layer", recognises_npy, read_npy, write_npy, (".npy",)))
+FORMS.add("npz", Form("NumPy arrays (.npz): a dense layer each", recognises_npz, read_npz, write_npz))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import safetensors.numpy
+
+from netsparse.description import description_text, printable
+from netsparse.graph import Snapshot
+from netsparse.masks.described import without_choice
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found
 from netsparse.masks.natural import natural
 from netsparse.masks.options import Options
-from netsparse.masks.safetensors_file import read_tensors
+from netsparse.masks.safetensors_file import read_tensors, read_told
 from netsparse.masks.tensors import matrices_of
+from netsparse.masks.writing import state_of
+from netsparse.storage import write_whole
 
 # Longer headers safetensors does not take.
 _LONGEST_HEADER = 100_000_000
@@ -23,9 +30,21 @@ def recognises(head: Head) -> bool:
 def read(path: Path, options: Options) -> Found:
     """List the layers of a model, in the natural order of their names."""
     tensors = read_tensors(path)
+    tensors = {name: tensors[name] for name in sorted(tensors, key=natural)}
     found = Found("safetensors", rows="out")
-    found.matrices = matrices_of({name: tensors[name] for name in sorted(tensors, key=natural)}, options, found.notes)
+    description = read_told(path, options)
+    if description is not None:
+        matrices = matrices_of(tensors, without_choice(options), found.notes)
+        names = [printable(layer.name) for layer in description.layers]
+        return Found(found.form, snapshot=description.of_matrices(names, matrices, "out", options))
+    found.matrices = matrices_of(tensors, options, found.notes)
     return found
 
 
-FORMS.add("safetensors", Form("safetensors (.safetensors): the weights of one model", recognises, read))
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Write the weights as a model's, and the layers' names in the metadata."""
+    tensors = state_of("safetensors", snapshot)
+    write_whole(path, safetensors.numpy.save(tensors, {"netsparse": description_text(snapshot)}))
+
+
+FORMS.add("safetensors", Form("safetensors (.safetensors): the weights of one model", recognises, read, write))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+from netsparse.description import description_text, printable
+from netsparse.graph import Snapshot
+from netsparse.masks.described import without_choice
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found
 from netsparse.masks.options import Options
 from netsparse.masks.tensors import matrices_of
-from netsparse.masks.torch_file import read_tensors
+from netsparse.masks.torch_file import read_tensors, read_told
+from netsparse.masks.writing import state_of
+from netsparse.storage import write_whole
 
 
 def recognises(head: Head) -> bool:
@@ -19,8 +25,24 @@ def recognises(head: Head) -> bool:
 def read(path: Path, options: Options) -> Found:
     """List the layers of a state dict, in its order."""
     found = Found("torch state dict", rows="out")
-    found.matrices = matrices_of(read_tensors(path, options), options, found.notes)
+    tensors, description = read_tensors(path, options), read_told(path, options)
+    if description is not None:
+        matrices = matrices_of(tensors, without_choice(options), found.notes)
+        names = [printable(layer.name) for layer in description.layers]
+        return Found(found.form, snapshot=description.of_matrices(names, matrices, "out", options))
+    found.matrices = matrices_of(tensors, options, found.notes)
     return found
 
 
-FORMS.add("torch", Form("torch state dict (.pt, .pth, .bin): the weights of one model", recognises, read))
+def write(snapshot: Snapshot, path: Path) -> None:
+    """Write a state dict, and beside it the layers' names."""
+    import torch
+
+    tensors = {name: torch.from_numpy(array) for name, array in state_of("torch", snapshot).items()}
+    content = io.BytesIO()
+    torch.save({"state_dict": tensors, "netsparse": description_text(snapshot)}, content)
+    write_whole(path, content.getvalue())
+
+
+_SUMMARY = "torch state dict (.pt, .pth, .bin): the weights of one model"
+FORMS.add("torch", Form(_SUMMARY, recognises, read, write, (".pt", ".pth", ".bin")))
