@@ -114,7 +114,7 @@ def seeds(tmp_path_factory, write_small_masks) -> dict[str, bytes]:
     found = write_small_masks(folder)
     for name, form in FORMS.items():
         if form.write is not None:
-            path = folder / f"written-{name}{form.endings[0]}"
+            path = folder / f"written-{name}{''.join(form.endings[:1])}"
             form.write(_network(), path)
             found[path.name] = path.read_bytes()
     return found
@@ -130,7 +130,7 @@ def bounded() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-NAMES = [*(f"written-{name}{form.endings[0]}" for name, form in FORMS.items() if form.write), "FOREIGN"]
+NAMES = [*(f"written-{name}{''.join(form.endings[:1])}" for name, form in FORMS.items() if form.write), "FOREIGN"]
 
 
 @pytest.mark.parametrize("name", NAMES)
