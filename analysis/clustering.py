@@ -5,21 +5,23 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from netsparse.analysis import costs
+from netsparse.analysis.hops import n_bits
 from netsparse.analysis.links import sum_of_products
 from netsparse.analysis.measure import measure
-from netsparse.analysis.network import Network
+from netsparse.analysis.network import MANY_STEPS, STEPS_A_WORD, Network
 from netsparse.analysis.undefined import Undefined
 
 _ONE_SIDED = "the graph has an odd cycle, so its nodes have no two sides"
 
 
-@measure("standard", of="node", name="clustering")
+@measure("standard", of="node", name="clustering", cost=costs.triangles)
 def clustering_by_node(network: Network) -> np.ndarray:
     """Give the clustering coefficient of each node: links among its neighbours over possible ones; 0 below two."""
     return network.once("clustering", lambda: _clustering(network))
 
 
-@measure("standard")
+@measure("standard", cost=costs.triangles)
 def clustering(network: Network) -> float:
     """Give the clustering coefficient of Watts and Strogatz: the mean over the nodes of 2 T_i / (d_i (d_i − 1)).
 
@@ -46,7 +48,7 @@ def _clustering(network: Network) -> np.ndarray:
     return np.array(network.igraph.transitivity_local_undirected(mode="zero"), float)
 
 
-@measure("standard")
+@measure("standard", cost=costs.two_steps)
 def robins_alexander_clustering(network: Network) -> float:
     """Give the four-cycle clustering of a graph with two sides: 4 C₄ / L₃.
 
@@ -70,7 +72,7 @@ def robins_alexander_clustering(network: Network) -> float:
     return 4.0 * n_four_cycles(network) / paths if paths else Undefined("no path of three links")
 
 
-@measure("standard", of="node", name="latapy_clustering", missing=_ONE_SIDED)
+@measure("standard", of="node", name="latapy_clustering", missing=_ONE_SIDED, cost=costs.two_steps)
 def latapy_clustering_by_node(network: Network) -> np.ndarray | Undefined:
     """Give the bipartite clustering of each node: the mean of |N(u) ∩ N(v)| / |N(u) ∪ N(v)| over the v two links off.
 
@@ -79,7 +81,7 @@ def latapy_clustering_by_node(network: Network) -> np.ndarray | Undefined:
     return Undefined(_ONE_SIDED) if network.sides is None else _two_steps(network)[1]
 
 
-@measure("standard")
+@measure("standard", cost=costs.two_steps)
 def latapy_clustering(network: Network) -> float:
     """Give the bipartite clustering of Latapy (dot): the mean over all nodes of their own.
 
@@ -101,7 +103,7 @@ def latapy_clustering(network: Network) -> float:
     return float(_two_steps(network)[1].mean()) if network.n_nodes else Undefined("no nodes")
 
 
-@measure("standard", of="group", name="latapy_clustering")
+@measure("standard", of="group", name="latapy_clustering", cost=costs.two_steps)
 def latapy_clustering_by_group(network: Network) -> dict[str, float]:
     """Give the mean bipartite clustering of each neuron group."""
     if network.sides is None:
@@ -122,7 +124,14 @@ def n_three_paths(network: Network) -> int:
 
 def _two_steps(network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Four-cycles through each node, and its Latapy clustering; computed once."""
-    return network.once("two steps", lambda: _over_two_steps(*network.csr))
+
+    def compute() -> tuple[np.ndarray, np.ndarray]:
+        if network.n_two_steps > max(MANY_STEPS, STEPS_A_WORD * network.n_words):
+            assert network.sides is not None
+            return _by_words(*network.csr, network.sides)
+        return _over_two_steps(*network.csr)
+
+    return network.once("two steps", compute)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -154,4 +163,41 @@ def _over_two_steps(indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray
             cycles[u] = total
             if n_found > 1:
                 overlap[u] = ratio / (n_found - 1)
+    return cycles, overlap
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _by_words(indptr: np.ndarray, indices: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Do what `_over_two_steps` does by comparing rows of bits: in dense graphs, where every two nodes meet."""
+    n = len(indptr) - 1
+    cycles, overlap = np.zeros(n, np.int64), np.zeros(n)
+    place, n_of = np.empty(n, np.int64), np.zeros(2, np.int64)
+    for v in range(n):
+        place[v] = n_of[int(second[v])]
+        n_of[int(second[v])] += 1
+    for side in range(2):
+        nodes = np.flatnonzero(second == (side == 1))
+        bits = np.zeros((len(nodes), (n_of[1 - side] + 63) // 64), np.uint64)
+        for i in numba.prange(len(nodes)):
+            for p in range(indptr[nodes[i]], indptr[nodes[i] + 1]):
+                other = place[indices[p]]
+                bits[i, other // 64] |= np.uint64(1) << np.uint64(other % 64)
+        for i in numba.prange(len(nodes)):
+            u = nodes[i]
+            degree = indptr[u + 1] - indptr[u]
+            total, ratio, n_found = 0, 0.0, 0
+            for j in range(len(nodes)):
+                if j == i:
+                    continue
+                shared = 0
+                for w in range(bits.shape[1]):
+                    shared += n_bits(bits[i, w] & bits[j, w])
+                if shared > 0:
+                    v = nodes[j]
+                    total += shared * (shared - 1) // 2
+                    ratio += shared / (degree + indptr[v + 1] - indptr[v] - shared)
+                    n_found += 1
+            cycles[u] = total
+            if n_found > 0:
+                overlap[u] = ratio / n_found
     return cycles, overlap

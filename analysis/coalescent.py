@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 from netsparse.adjacency import symmetric
+from netsparse.analysis import costs
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.powerlaw import fit_power_law
@@ -70,7 +71,7 @@ def coalescent_embedding(
     4. Radii: γ from the degrees, β = 1/(γ−1); the i-th node by falling degree gets
        max(0, 2β ln i + 2(1−β) ln n).
 
-    Above 20,000 nodes ISO and ncISO take the distances to landmarks only (see `Embedding.n_landmarks`); MCE, ncMCE and
+    In large graphs ISO and ncISO take the distances to landmarks only (see `Embedding.n_landmarks`); MCE, ncMCE and
     LE need no distances of all pairs and stay exact.
 
     Parameters
@@ -86,7 +87,7 @@ def coalescent_embedding(
         Embed the largest component alone, or all of them, each joined to the largest by one virtual link between their
         hubs, which does not count in the radii.
     n_landmarks : int
-        Landmarks above 20,000 nodes.
+        Landmarks in large graphs.
 
     Returns
     -------
@@ -224,7 +225,7 @@ def equidistant(angles: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-@measure("standard", of="node", missing="outside the giant component, or no embedding")
+@measure("standard", of="node", missing="outside the giant component, or no embedding", cost=costs.embedding)
 def theta(network: Network) -> np.ndarray:
     """Give the angle of each node in the coalescent embedding RA1–ncISO–EA, 0 … 2π; NaN outside the giant component.
 

@@ -7,6 +7,8 @@ from typing import Any
 import igraph
 import numpy as np
 
+from netsparse.analysis import costs
+from netsparse.analysis.links import n_inside
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.undefined import Undefined
@@ -18,6 +20,9 @@ _REASON = "no links"
 _TRIAL_ITERATIONS = 2
 _MOST_ITERATIONS = 50
 _IN_VAIN = 3
+# Of more links so many random ones take part in the search.
+_MOST_LINKS = 8_000_000
+_N_SAMPLED = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,14 @@ def _newman(network: Network, seed: int, n_trials: int) -> Partition | None:
         return None
     large = network.is_large
     best: igraph.VertexClustering | None = None
+    graph = _searched(network)
     for trial in range(1 if large else n_trials):
-        found = _leiden(network.igraph, seed * 1_000_003 + trial, _TRIAL_ITERATIONS)
+        found = _leiden(graph, seed * 1_000_003 + trial, _TRIAL_ITERATIONS)
         if best is None or found.quality > best.quality + 1e-12:
             best = found
     assert best is not None
     if not large:
-        best = _improved(network.igraph, seed * 1_000_003 + n_trials, best.membership, _MOST_ITERATIONS)
+        best = _improved(graph, seed * 1_000_003 + n_trials, best.membership, _MOST_ITERATIONS)
     labels = _by_size(np.array(best.membership), network.degrees > 0)
     return Partition(labels, _modularity(network, labels))
 
@@ -67,7 +73,7 @@ def _find_two_sided(network: Network, seed: int) -> Partition | None:
     start = find_communities(network, seed)
     if start is None:
         return None
-    tails, heads = _links(network)
+    tails, heads = _from_first_side(network)
     graph = igraph.Graph(n=network.n_nodes, edges=np.column_stack([tails, heads]), directed=True)
     alone = np.flatnonzero(start.labels < 0)
     membership = start.labels.copy()
@@ -130,29 +136,48 @@ def _by_size(membership: np.ndarray, linked: np.ndarray) -> np.ndarray:
     return np.where(linked, rank[membership], -1)
 
 
-def _links(network: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Give the end of each link on the first side, and that on the second."""
+def _searched(network: Network) -> igraph.Graph:
+    """Give the graph in which a partition is sought: the whole, or random links of very many."""
+    if network.n_links <= _MOST_LINKS:
+        return network.igraph
+    return network.once("sampled links", lambda: igraph.Graph(n=network.n_nodes, edges=_sample(network)))
+
+
+def _sample(network: Network) -> np.ndarray:
+    """Draw links, whatever the seed the same, in their order; int64, shape (n, 2)."""
+    links = network.distinct_links
+    chosen = np.unique(np.random.default_rng(0).integers(0, len(links.indices), _N_SAMPLED))
+    return np.column_stack(links.ends_of(chosen)).astype(np.int64)
+
+
+def _from_first_side(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Give the end of each link that is searched on the first side, and that on the second."""
     assert network.sides is not None
-    adjacency = network.adjacency
+    if network.n_links > _MOST_LINKS:
+        pairs = _sample(network)
+        turned = network.sides[pairs[:, 0]]
+        return np.where(turned, pairs[:, 1], pairs[:, 0]), np.where(turned, pairs[:, 0], pairs[:, 1])
     first = np.repeat(~network.sides, network.degrees)
     tails = np.repeat(np.arange(network.n_nodes), network.degrees)[first]
-    return tails, adjacency.indices[first].astype(np.int64)
+    return tails, network.adjacency.indices[first].astype(np.int64)
 
 
 def _modularity(network: Network, labels: np.ndarray) -> float:
     """Give Newman's modularity of a partition, from whole numbers."""
-    rows = np.repeat(labels, network.degrees)
-    ends = len(rows)
-    inside = int(np.count_nonzero(rows == labels[network.adjacency.indices]))
-    sums = np.bincount(rows, minlength=1).astype(np.float64)
+    ends, linked = int(network.degrees.sum()), network.degrees > 0
+    inside = 2 * int(n_inside(labels, *network.distinct_links))
+    sums = np.bincount(labels[linked], network.degrees[linked], minlength=1)
     return inside / ends - float((sums * sums).sum()) / ends**2
 
 
 def _barber(network: Network, labels: np.ndarray) -> float:
-    tails, heads = _links(network)
-    first, second, n = labels[tails], labels[heads], int(labels.max()) + 1
-    sums = np.bincount(first, minlength=n).astype(np.float64) * np.bincount(second, minlength=n)
-    return int(np.count_nonzero(first == second)) / len(tails) - float(sums.sum()) / len(tails) ** 2
+    assert network.sides is not None
+    n_links, n = int(network.degrees.sum()) // 2, int(labels.max()) + 1
+    first, second = (side & (network.degrees > 0) for side in (~network.sides, network.sides))
+    sums = np.bincount(labels[first], network.degrees[first], n) * np.bincount(
+        labels[second], network.degrees[second], n
+    )
+    return int(n_inside(labels, *network.distinct_links)) / n_links - float(sums.sum()) / n_links**2
 
 
 def _checked(network: Network, labels: np.ndarray) -> np.ndarray:
@@ -167,12 +192,13 @@ def _checked(network: Network, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-@measure("standard")
+@measure("standard", cost=costs.communities)
 def modularity(network: Network, seed: int = 0, labels: np.ndarray | None = None) -> float:
     """Give the modularity Q = Σ_c [L_c/m − (K_c/2m)²] of the best partition that Leiden finds, or of a given one.
 
     m links, L_c those inside community c, K_c the degrees of its nodes. Five short runs of Leiden start from different
-    seeds, and the best goes on until nothing improves; above 20,000 nodes it is one run of two iterations. Undefined
+    seeds, and the best goes on until nothing improves; in large graphs it is one run of two iterations, and of more
+    than 8 million links 4 million random ones are searched (the modularity is that of all). Undefined
     without links.
 
     Parameters
@@ -207,13 +233,13 @@ def modularity(network: Network, seed: int = 0, labels: np.ndarray | None = None
     return Undefined(_REASON) if partition is None else partition.modularity
 
 
-@measure("standard")
+@measure("standard", cost=costs.communities)
 def bipartite_modularity(network: Network, seed: int = 0, labels: np.ndarray | None = None) -> float:
     """Give Barber's modularity Q = Σ_c [L_c/m − K1_c K2_c/m²] of the best partition found, or of a given one.
 
     For graphs of two sides: m links, L_c those inside community c, K1_c and K2_c the degrees of its nodes on either
     side. Compared with `modularity`, Q = Q_Newman + Σ_c ((K1_c − K2_c)/2m)² for the same partition. Leiden improves the
-    partition of `modularity` (above 20,000 nodes in one iteration). A layer's sides are source and target; in a chain
+    partition of `modularity` (in large graphs in one iteration). A layer's sides are source and target; in a chain
     the neuron groups alternate; a graph without layers is coloured, the first node of each component on the first side.
     Undefined without links, or with an odd cycle.
 
@@ -254,7 +280,7 @@ def bipartite_modularity(network: Network, seed: int = 0, labels: np.ndarray | N
     return partition.modularity
 
 
-@measure("standard")
+@measure("standard", cost=costs.communities)
 def n_communities(network: Network, seed: int = 0) -> float:
     """Count the communities of the partition of `modularity`; nodes without links are in none. 0 without links.
 
@@ -281,7 +307,7 @@ def community_sizes(graph: Any, seed: int = 0) -> np.ndarray:
     return np.bincount(partition.labels[partition.labels >= 0]) if partition is not None else np.zeros(0, np.int64)
 
 
-@measure("standard")
+@measure("standard", cost=costs.communities)
 def largest_community(network: Network, seed: int = 0) -> float:
     """Give the share of the nodes with a link that the largest community holds. Undefined without links.
 
@@ -297,7 +323,7 @@ def largest_community(network: Network, seed: int = 0) -> float:
     return float(np.mean(partition.labels[partition.labels >= 0] == 0))
 
 
-@measure("standard")
+@measure("standard", cost=costs.communities)
 def community_group_overlap(network: Network, seed: int = 0) -> float:
     """Give the normalised mutual information of communities and neuron groups: 1 if they are the same, 0 if unrelated.
 
@@ -325,7 +351,7 @@ def community_group_overlap(network: Network, seed: int = 0) -> float:
     return float(overlap) if overlap > 1e-12 else 0.0
 
 
-@measure("standard", of="node", missing="no links")
+@measure("standard", of="node", missing="no links", cost=costs.communities)
 def community(network: Network, seed: int = 0) -> np.ndarray | Undefined:
     """Give the community of each node in the partition of `modularity`, 0 the largest; NaN for a node without links.
 

@@ -96,7 +96,7 @@ def _search(network: Network, sources: np.ndarray, sampled: bool, seed: int) -> 
 
 
 @numba.njit(inline="always")
-def _count(word: np.uint64) -> int:
+def n_bits(word: np.uint64) -> int:
     """Count the bits of a word."""
     x = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -185,7 +185,7 @@ def _breadth_first(
                     if new != 0:
                         seen[v, w] |= new
                         front[v, w] = new
-                        count = _count(new)
+                        count = n_bits(new)
                         reached += count
                         block_pairs[batch, w] += count
                         block_total[batch, w] += count * step

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netsparse.analysis.costs import refusal
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.nulls import erdos_renyi, rewired
@@ -137,6 +138,8 @@ class Job:
     seed : int
     nulls : tuple of (str, int, int), optional
         Kind of null model, and the numbers from … to of those to measure.
+    force : bool
+        Whether to compute what would take too long.
     """
 
     unit: Unit
@@ -144,6 +147,7 @@ class Job:
     measures: tuple[Any, ...]
     seed: int
     nulls: tuple[str, int, int] | None = None
+    force: bool = False
 
     @property
     def chosen(self) -> list[Measure]:
@@ -219,15 +223,17 @@ def _units(graph: Any, run: str) -> Iterator[Unit]:
         yield Unit(run, None, "network", "", as_network(graph).adjacency)
 
 
-def jobs_of(unit: Unit, number: int, measures: Sequence[Measure], nulls: int, seed: int) -> list[Job]:
+def jobs_of(
+    unit: Unit, number: int, measures: Sequence[Measure], nulls: int, seed: int, force: bool = False
+) -> list[Job]:
     """Cut a unit into jobs: its measures, and null models by some at a time. Results do not depend on the cut."""
     names = tuple(_name(m) for m in measures)
-    jobs = [Job(unit, number, names, seed)] if names else []
+    jobs = [Job(unit, number, names, seed, force=force)] if names else []
     scalar = tuple(_name(m) for m in measures if m.of in ("graph", "group"))
     if scalar and unit.scope != "run":
         for kind in NULL_MODELS:
             jobs += [
-                Job(unit, number, scalar, seed, (kind, start, min(start + _NULLS_AT_ONCE, nulls)))
+                Job(unit, number, scalar, seed, (kind, start, min(start + _NULLS_AT_ONCE, nulls)), force)
                 for start in range(0, nulls, _NULLS_AT_ONCE)
             ]
     return jobs
@@ -256,7 +262,7 @@ def run_job(job: Job) -> list[Part] | NullValues:
         except MemoryError as error:
             return {} if job.nulls else [failed(found, job.unit.scope, error) for found in job.chosen]
         if job.nulls is None:
-            return evaluate(network, job.unit.scope, job.chosen, job.seed)
+            return evaluate(network, job.unit.scope, job.chosen, job.seed, job.force)
         return _null_values(network, job)
 
 
@@ -270,7 +276,7 @@ def _null_values(network: Network, job: Job) -> NullValues:
             null = make(network, [job.seed, tag, k])
         except MemoryError:
             continue
-        for part in evaluate(null, job.unit.scope, job.chosen, job.seed):
+        for part in evaluate(null, job.unit.scope, job.chosen, job.seed, job.force):
             place = values.setdefault((part.measure, part.of, part.group), np.full(stop - start, np.nan))
             place[k - start] = part.value
     return values
@@ -287,11 +293,14 @@ def _run_parts(job: Job) -> list[Part]:
     return parts
 
 
-def evaluate(network: Network, scope: str, measures: Iterable[Measure], seed: int) -> list[Part]:
-    """Compute measures of one graph, in their order; one that fails leaves NaN and a reason."""
+def evaluate(network: Network, scope: str, measures: Iterable[Measure], seed: int, force: bool = False) -> list[Part]:
+    """Compute measures of one graph, in their order; what fails or would take too long leaves NaN and a reason."""
     parts: list[Part] = []
     for found in measures:
         try:
+            if not force and (reason := refusal(found.cost, network)):
+                parts.append(_without(found, scope, reason))
+                continue
             value = found.function(network, seed=seed) if found.seeded else found.function(network)
             parts += _parts(network, scope, found, value)
         except Exception as error:  # one measure on one graph: the others go on
@@ -324,6 +333,9 @@ def _reason(value: Any) -> str:
 def failed(found: Measure, scope: str, error: Exception | str) -> Part:
     """Give the part of a measure that failed."""
     told = error if isinstance(error, str) else f"{type(error).__name__}: {error}".rstrip(": ")
-    reason = FAILED + " ".join(told.split())[:300]
+    return _without(found, scope, FAILED + " ".join(told.split())[:300])
+
+
+def _without(found: Measure, scope: str, reason: str) -> Part:
     scope = found.of if found.of in ("group", "node") else scope
     return Part(found.name, found.of, scope, "", np.nan, np.nan, reason)

@@ -73,3 +73,27 @@ def count_l3(indptr: np.ndarray, indices: np.ndarray, n_chunks: int) -> tuple[np
                 for q in range(indptr[u], indptr[u + 1]):
                     shared[indices[q]] = 0
     return near, middle
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def sample_l3(
+    indptr: np.ndarray, indices: np.ndarray, tails: np.ndarray, heads: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count, for each of some links (v, u), the nodes on the paths v–b–a–u and their middle links (see `count_l3`)."""
+    n, n_links = len(indptr) - 1, len(tails)
+    near, middle = np.zeros(n_links, np.int64), np.zeros(n_links, np.int64)
+    for link in numba.prange(n_links):
+        for turn in range(2):
+            v, u = (tails[link], heads[link]) if turn == 0 else (heads[link], tails[link])
+            shared = np.zeros(n, np.int32)
+            for p in range(indptr[v], indptr[v + 1]):
+                for q in range(indptr[indices[p]], indptr[indices[p] + 1]):
+                    shared[indices[q]] += 1
+            links = 0
+            for q in range(indptr[u], indptr[u + 1]):
+                a = indices[q]
+                if a != v and shared[a] > 1:
+                    near[link] += 1
+                    links += shared[a] - 1
+            middle[link] = links  # the same both ways
+    return near, middle

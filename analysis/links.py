@@ -61,6 +61,11 @@ class Links(NamedTuple):
             view.setflags(write=False)
         return cls(*views)
 
+    def ends_of(self, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends of some links: int32."""
+        rows = np.searchsorted(self.starts, links, side="right") - 1
+        return self.nodes[rows], self.indices[links] + self.shifts[rows]
+
     @property
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Both ends of every link: int32, shape (n_links,) each."""
@@ -175,6 +180,16 @@ def sum_of_products(
         for k in range(starts[r], starts[r + 1]):
             row += values[indices[k] + shifts[r]]
         total += values[nodes[r]] * row
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def n_inside(labels: np.ndarray, starts: np.ndarray, nodes: np.ndarray, shifts: np.ndarray, indices: np.ndarray) -> int:
+    """Count the links whose two ends have the same label."""
+    total = 0
+    for r in range(len(nodes)):
+        for k in range(starts[r], starts[r + 1]):
+            total += labels[nodes[r]] == labels[indices[k] + shifts[r]]
     return total
 
 

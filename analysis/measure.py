@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 
 import pandas as pd
 
+from netsparse.analysis.costs import REFUSED
 from netsparse.analysis.jobs import FAILED, Job, Unit, jobs_of, units_of
 from netsparse.analysis.registry import LEVELS, MEASURES, Measure, Variants, choose, register
 from netsparse.analysis.table import COLUMNS, NULL_COLUMNS, Done, columns, make_table
@@ -40,6 +41,7 @@ def measure(
     epochs: Iterable[int] | None = ...,
     n_jobs: int = ...,
     cluster: str | None = ...,
+    force: bool = ...,
     done: pd.DataFrame | None = ...,
     on_table: Callable[[pd.DataFrame], object] | None = ...,
     on_progress: Callable[[int, int], object] | None = ...,
@@ -53,6 +55,7 @@ def measure(
     epochs: Iterable[int] | None = None,
     n_jobs: int = 1,
     cluster: str | None = None,
+    force: bool = False,
     done: pd.DataFrame | None = None,
     on_table: Callable[[pd.DataFrame], object] | None = None,
     on_progress: Callable[[int, int], object] | None = None,
@@ -78,8 +81,12 @@ def measure(
         Processes to share the work among; -1: as many as there are cores. The table does not depend on it.
     cluster : str, optional
         Address of the scheduler of a Dask cluster that does the work, such as ``tcp://10.0.0.1:8786``.
+    force : bool
+        Compute also what would take more than a quarter of an hour, or more memory than there is: else the value is NaN
+        and the reason tells what it would take.
     done : pandas.DataFrame, optional
-        A table that `measure` gave before, unfinished perhaps: what is in it is not computed again, but what failed.
+        A table that `measure` gave before, unfinished perhaps: what is in it is not computed again, but what failed
+        and, if forced, what was refused.
         Graphs must then differ in epoch or layer name.
     on_table : callable, optional
         Called with the table so far every few seconds, and when an error or an interrupt leads out.
@@ -92,7 +99,8 @@ def measure(
         Columns ``run`` (directory name, or empty), ``epoch`` (missing if unknown), ``scope`` (network, layer, group or
         node), ``layer`` (empty for the network), ``measure``, ``value``, ``standard_error`` (of an `Estimate`, else
         NaN), ``group`` and ``node`` (index in its group) where the scope is group or node, ``reason`` why a value is
-        NaN: a measure that failed tells ``failed:`` and the error. With null models behind the value also
+        NaN: a measure that failed tells ``failed:`` and the error, one that would take too long ``refused:`` and how
+        long. With null models behind the value also
         ``null_mean``, ``null_sd``, ``z``, ``p`` of those with the same degrees (see `significance`), and the same with
         ``er_`` of the others; NaN for neurons. ``attrs`` holds ``seed`` and ``nulls``.
 
@@ -120,7 +128,15 @@ def measure(
     chosen = choose(measures)
     plan = [(unit, chosen) for unit in units_of(graphs, epochs)]
     return compute(
-        plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=on_table, on_progress=on_progress
+        plan,
+        nulls,
+        seed,
+        n_jobs=n_jobs,
+        cluster=cluster,
+        force=force,
+        done=done,
+        on_table=on_table,
+        on_progress=on_progress,
     )
 
 
@@ -131,6 +147,7 @@ def compute(
     *,
     n_jobs: int = 1,
     cluster: str | None = None,
+    force: bool = False,
     done: pd.DataFrame | None = None,
     keep: bool = True,
     on_table: Callable[[pd.DataFrame], object] | None = None,
@@ -146,14 +163,16 @@ def compute(
     """
     check_request(nulls, seed, n_jobs, cluster)
     plan = [(unit.ready(), own) for unit, measures in plan if (own := _of_scope(unit, measures))]
-    before = None if done is None else Done(done, nulls, seed)
+    before = None if done is None else Done(done, nulls, seed, force)
     if before is not None and len({unit.key for unit, _ in plan}) < len(plan):
         raise NetsparseError(
             "two graphs have the same run, epoch and layer name: a table that is done cannot tell them"
         )
     missing = plan if before is None else [(unit, before.missing(unit, measures)) for unit, measures in plan]
     jobs = [
-        job for number, (unit, measures) in enumerate(missing) for job in jobs_of(unit, number, measures, nulls, seed)
+        job
+        for number, (unit, measures) in enumerate(missing)
+        for job in jobs_of(unit, number, measures, nulls, seed, force)
     ]
     jobs.sort(key=lambda job: (job.unit.epoch or 0, job.unit.scope == "layer"))  # an epoch's longest first
     collected = _Collected([unit for unit, _ in plan], jobs, nulls, seed)
@@ -219,14 +238,14 @@ class _Collected:
         self.told: set[tuple[str, str]] = set()
 
     def add(self, job: Job, result: Result) -> None:
-        """Take a job's result; log what failed, each failure once."""
+        """Take a job's result; log what failed or was refused, each once."""
         if isinstance(result, dict):
             assert job.nulls is not None
             self.null_values.setdefault(job.number, {})[job.nulls] = result
         else:
             self.parts[job.number] = result
             for part in result:
-                if part.reason.startswith(FAILED) and (part.measure, part.reason) not in self.told:
+                if part.reason.startswith((FAILED, REFUSED)) and (part.measure, part.reason) not in self.told:
                     self.told.add((part.measure, part.reason))
                     _log.warning("%s of %s %s", part.measure, job.unit.layer or "the network", part.reason)
         self.waiting[job.number] -= 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from netsparse.analysis import costs
 from netsparse.analysis.coalescent import coalescent_embedding
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.measure import measure
@@ -47,8 +48,8 @@ class GreedyRouting:
 def greedy_routing(graph: Any, theta: np.ndarray, radius: np.ndarray, seed: int = 0) -> GreedyRouting:
     """Walk from every node to every other, each time to the neighbour that is nearest to the target.
 
-    Of equally near neighbours the one of lowest index is taken. A path fails when it would come to a node again. Above
-    20,000 nodes the paths to 256 random targets stand for all; the numbers then carry their standard error.
+    Of equally near neighbours the one of lowest index is taken. A path fails when it would come to a node again. In
+    large graphs the paths to 256 random targets stand for all; the numbers then carry their standard error.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def congruence(graph: Any, theta: np.ndarray, radius: np.ndarray, weighted: bool
     """Compare the geometry with the topology: geometrical congruence (GC).
 
     Mean over unordered pairs of nodes that have a path and no link of distance / pTSP, pTSP being the mean length of
-    all topological shortest paths between the two, links as long as their hyperbolic distance. Above 20,000 nodes 256
+    all topological shortest paths between the two, links as long as their hyperbolic distance. In large graphs 256
     random sources stand for all; the number then carries its standard error.
 
     Parameters
@@ -201,11 +202,11 @@ def _congruence(network: Network, weighted: bool, seed: int) -> float:
     return congruence(network, embedding.theta, embedding.radius, weighted, seed)
 
 
-@measure("standard")
+@measure("standard", cost=costs.routing)
 def greedy_routing_score(network: Network, seed: int = 0) -> float:
     """Give the GR-score of the coalescent embedding: how well greedy paths do (see `greedy_routing`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 targets above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 targets in large graphs.
 
     Examples
     --------
@@ -216,11 +217,11 @@ def greedy_routing_score(network: Network, seed: int = 0) -> float:
     return _routing(network, seed).score
 
 
-@measure("standard")
+@measure("standard", cost=costs.routing)
 def greedy_routing_success(network: Network, seed: int = 0) -> float:
     """Give the share of greedy paths that arrive in the coalescent embedding (see `greedy_routing`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 targets above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 targets in large graphs.
 
     Examples
     --------
@@ -231,11 +232,11 @@ def greedy_routing_success(network: Network, seed: int = 0) -> float:
     return _routing(network, seed).success
 
 
-@measure("standard")
+@measure("standard", cost=costs.routing)
 def greedy_routing_hops(network: Network, seed: int = 0) -> float:
     """Give the mean hops of the greedy paths that arrive in the coalescent embedding (see `greedy_routing`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 targets above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 targets in large graphs.
 
     Examples
     --------
@@ -246,11 +247,11 @@ def greedy_routing_hops(network: Network, seed: int = 0) -> float:
     return _routing(network, seed).hops
 
 
-@measure("standard")
+@measure("standard", cost=costs.routing)
 def greedy_routing_efficiency(network: Network, seed: int = 0) -> float:
     """Give the greedy routing efficiency (GRE) of the coalescent embedding (see `greedy_routing`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 targets above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 targets in large graphs.
 
     Examples
     --------
@@ -261,11 +262,11 @@ def greedy_routing_efficiency(network: Network, seed: int = 0) -> float:
     return _routing(network, seed).efficiency
 
 
-@measure("full")
+@measure("full", cost=costs.congruence)
 def geometrical_congruence(network: Network, seed: int = 0) -> float:
     """Give the geometrical congruence (GC) of the coalescent embedding (see `congruence`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 sources above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 sources in large graphs.
 
     Examples
     --------
@@ -276,11 +277,11 @@ def geometrical_congruence(network: Network, seed: int = 0) -> float:
     return _congruence(network, False, seed)
 
 
-@measure("full")
+@measure("full", cost=costs.congruence)
 def geometrical_congruence_weighted(network: Network, seed: int = 0) -> float:
     """Give the congruence of weighted with topological shortest paths in the coalescent embedding (see `congruence`).
 
-    Of the giant component. Undefined without coordinates. An estimate from 256 sources above 20,000 nodes.
+    Of the giant component. Undefined without coordinates. An estimate from 256 sources in large graphs.
 
     Examples
     --------

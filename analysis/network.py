@@ -22,6 +22,10 @@ T = TypeVar("T")
 # and 12 of betweenness on two cores: what is exact takes two minutes at most.
 LARGE = 20_000
 WORK = 5e10
+# From so many ways of two links on graphs of two sides are measured in other ways: where there are so many to a word
+# (see `Network.n_words`) by words of bits.
+MANY_STEPS = 2e10
+STEPS_A_WORD = 4.0
 
 
 class Network:
@@ -82,6 +86,19 @@ class Network:
     def is_large(self) -> bool:
         """Whether measures that look at every link once a node are estimated from a sample of the nodes."""
         return is_large(self.n_nodes, self.n_links)
+
+    @cached_property
+    def n_two_steps(self) -> float:
+        """Number of ways of two links, there and back included: Σ d²."""
+        degrees = self.degrees.astype(np.float64)
+        return float(degrees @ degrees)
+
+    @property
+    def n_words(self) -> float:
+        """Number of words of 64 bits that say of every two nodes of a side which neighbours they share."""
+        assert self.sides is not None
+        n, second = float(self.n_nodes), float(self.sides.sum())
+        return (n - second) * second * n / 64.0
 
     @cached_property
     def adjacency(self) -> sp.csr_array:

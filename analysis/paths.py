@@ -1,7 +1,8 @@
 """Shortest paths, counted in links: lengths, efficiency, closeness, radiality, betweenness.
 
-Up to 20,000 nodes all are exact. Above, paths are sought from 1,024 random nodes that have a link: sums over all
-nodes are scaled up from these, and scalar measures carry their standard error (over blocks of 64 sources).
+Up to 20,000 nodes all are exact, the betweenness of each node in graphs that are not large (`Network.is_large`).
+Above, paths are sought from 1,024 random nodes that have a link: sums over all nodes are scaled up from these, and
+scalar measures carry their standard error (over blocks of 64 sources).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from netsparse.analysis import costs
 from netsparse.analysis.betweenness import node_betweenness
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.hops import Hops, hops
@@ -24,7 +26,7 @@ _SINGLE = "fewer than two nodes"
 _N_SAMPLED = 64
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def characteristic_path_length(network: Network, seed: int = 0) -> float:
     """Give the mean number of links of the shortest path between two nodes, over the pairs that have one.
 
@@ -49,7 +51,7 @@ def characteristic_path_length(network: Network, seed: int = 0) -> float:
     return _told(found, length, found.block_total / np.maximum(found.block_pairs, 1))
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def global_efficiency(network: Network, seed: int = 0) -> float:
     """Give the mean of 1 / distance over all pairs of nodes, which is 0 for pairs without a path.
 
@@ -71,7 +73,7 @@ def global_efficiency(network: Network, seed: int = 0) -> float:
     return _mean_over_nodes(hops(network, seed), 1.0 / (n - 1), n)
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def diameter(network: Network, seed: int = 0) -> float:
     """Give the longest of the shortest paths, in links, over the pairs that have one.
 
@@ -87,14 +89,14 @@ def diameter(network: Network, seed: int = 0) -> float:
     return float(hops(network, seed).diameter) or Undefined(_UNJOINED)
 
 
-@measure("standard", of="node", name="closeness")
+@measure("standard", of="node", name="closeness", cost=costs.paths)
 def closeness_by_node(network: Network, seed: int = 0) -> np.ndarray:
     """Give the (harmonic) closeness of each node, Σ_{j≠i} 1/d_ij."""
     found = hops(network, seed)
     return found.harmonic * found.scale
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def closeness(network: Network, seed: int = 0) -> float:
     """Give the mean over the nodes of the (harmonic) closeness Σ_{j≠i} 1/d_ij, nodes out of reach counting 0.
 
@@ -113,7 +115,7 @@ def closeness(network: Network, seed: int = 0) -> float:
     return _mean_over_nodes(hops(network, seed), 1.0, network.n_nodes) if network.n_nodes else Undefined("no nodes")
 
 
-@measure("standard", of="node", name="radiality", missing=_UNJOINED)
+@measure("standard", of="node", name="radiality", missing=_UNJOINED, cost=costs.paths)
 def radiality_by_node(network: Network, seed: int = 0) -> np.ndarray | Undefined:
     """Give the radiality of each node, Σ_{j≠i} (diameter + 1 − d_ij) / (n − 1), 0 for what is out of reach."""
     found = hops(network, seed)
@@ -122,7 +124,7 @@ def radiality_by_node(network: Network, seed: int = 0) -> np.ndarray | Undefined
     return ((found.diameter + 1) * found.pairs - found.total) * (found.scale / (network.n_nodes - 1))
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def radiality(network: Network, seed: int = 0) -> float:
     """Give the mean over the nodes of the radiality Σ_{j≠i} (diameter + 1 − d_ij) / (n − 1).
 
@@ -147,11 +149,11 @@ def radiality(network: Network, seed: int = 0) -> float:
     return _told(found, total, sums * (found.n_linked / (n * (n - 1)) / _block_sizes(found)))
 
 
-@measure("standard", of="node")
+@measure("standard", of="node", cost=costs.betweenness)
 def betweenness(network: Network, seed: int = 0) -> np.ndarray:
     """Give the betweenness of each node: over all pairs of others, the share of their shortest paths that it is on.
 
-    Unordered pairs, not normalised. Above 20,000 nodes: from the paths of 64 random nodes that have a link, scaled up.
+    Unordered pairs, not normalised. In large graphs: from the paths of 64 random nodes that have a link, scaled up.
 
     References
     ----------
@@ -172,7 +174,7 @@ def betweenness(network: Network, seed: int = 0) -> np.ndarray:
     return sums * (0.5 * len(linked) / max(len(sources), 1))
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def mean_betweenness(network: Network, seed: int = 0) -> float:
     """Give the mean over the nodes of their betweenness: Σ_{i<j} (d_ij − 1) / n over the pairs that have a path.
 
@@ -193,7 +195,7 @@ def mean_betweenness(network: Network, seed: int = 0) -> float:
     )
 
 
-@measure("standard")
+@measure("standard", cost=costs.paths)
 def mean_edge_betweenness(network: Network, seed: int = 0) -> float:
     """Give the mean over the links of their betweenness: Σ_{i<j} d_ij / number of links (see `edge_betweenness`).
 
@@ -239,7 +241,7 @@ def edge_betweenness(graph: Any) -> tuple[np.ndarray, np.ndarray]:
     return network.links, np.array(network.igraph.edge_betweenness(directed=False), float)
 
 
-@measure("standard")
+@measure("standard", cost=costs.local_efficiency)
 def local_efficiency(network: Network) -> float:
     """Give the mean over the nodes of the global efficiency of the graph among a node's neighbours.
 

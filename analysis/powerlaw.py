@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import zeta
 
+from netsparse.analysis import costs
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.powerlaw_kernels import GAMMAS, TABLE, count_worse, fit_histogram, zeta_table
@@ -95,7 +96,7 @@ def _fit_of(network: Network) -> PowerLawFit | None:
 _REASON = "fewer than two different degrees"
 
 
-@measure("standard")
+@measure("standard", cost=costs.power_law)
 def power_law_gamma(network: Network) -> float:
     """Give the exponent γ of the power law of the degrees (see `fit_power_law`).
 
@@ -111,7 +112,7 @@ def power_law_gamma(network: Network) -> float:
     return Undefined(_REASON) if fit is None else fit.gamma
 
 
-@measure("standard")
+@measure("standard", cost=costs.power_law)
 def power_law_x_min(network: Network) -> float:
     """Give the smallest degree that follows the power law. Undefined with fewer than two different degrees above 0.
 
@@ -125,7 +126,7 @@ def power_law_x_min(network: Network) -> float:
     return Undefined(_REASON) if fit is None else float(fit.x_min)
 
 
-@measure("standard")
+@measure("standard", cost=costs.power_law_bootstraps)
 def power_law_p(network: Network, n_bootstraps: int = 1000, seed: int = 0) -> float:
     """Give the p-value of the power law: the share of synthetic data sets that fit worse than the degrees do.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
+from netsparse.analysis.costs import CostFunction
 from netsparse.analysis.network import as_network
 from netsparse.errors import NetsparseError
 from netsparse.registry import Registry, summary_line
@@ -36,6 +37,8 @@ class Measure:
         Why a neuron has no value where it has none.
     seeded : bool
         Whether it takes a ``seed``.
+    cost : callable, optional
+        What it would take on a `Network`: a `Cost`. None: about as long as a look at every link.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Measure:
     function: Callable[..., Any]
     missing: str = ""
     seeded: bool = False
+    cost: CostFunction | None = None
 
 
 class Variants(list[Measure]):
@@ -71,12 +75,14 @@ def register(
     name: str | None = None,
     scopes: tuple[str, ...] = ("layer", "network"),
     missing: str = "",
+    cost: CostFunction | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a measure (as ``measure(level, …)``, the decorator).
 
     The function takes a `Network` and gives what ``of`` says; registered, it takes any graph. A second function of the
     same ``name`` adds a variant, such as the same measure per group. A parameter ``seed`` gets the table's seed;
-    ``missing`` is the reason why a neuron may have no value.
+    ``missing`` is the reason why a neuron may have no value; ``cost`` tells what it would take (see `costs`), if that
+    is more than a look at every link.
     """
 
     def decorate(function: F) -> F:
@@ -84,7 +90,7 @@ def register(
         if key not in MEASURES:
             MEASURES.add(key, Variants())
         seeded = "seed" in inspect.signature(function).parameters
-        MEASURES[key].append(Measure(key, of, level, scopes, function, missing, seeded))
+        MEASURES[key].append(Measure(key, of, level, scopes, function, missing, seeded, cost))
         if of == "run":
             return function
 

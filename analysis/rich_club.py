@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netsparse.analysis import costs
 from netsparse.analysis.measure import measure
-from netsparse.analysis.network import LARGE, Network, as_network
+from netsparse.analysis.network import Network, as_network
 from netsparse.analysis.rich_club_kernels import count_nulls
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
@@ -165,7 +166,7 @@ def rich_club(graph: Any, n_nulls: int = 1000, swaps_per_link: int = 10, seed: i
     Returns
     -------
     RichClub or Undefined
-        Undefined without links, with equal degrees, and above 20,000 nodes.
+        Undefined without links, and with equal degrees.
 
     Raises
     ------
@@ -194,8 +195,6 @@ def rich_club(graph: Any, n_nulls: int = 1000, swaps_per_link: int = 10, seed: i
 
 
 def _test(network: Network, n_nulls: int, swaps_per_link: int, seed: int) -> RichClub | Undefined:
-    if network.n_nodes > LARGE:
-        return Undefined(f"more than {LARGE} nodes: 1,000 null models take hours")
     if not network.degrees.any():
         return Undefined("no links")
     curve = rich_club_coefficient(network)
@@ -218,11 +217,11 @@ def _test(network: Network, n_nulls: int, swaps_per_link: int, seed: int) -> Ric
     return RichClub(degrees, coefficient, mean, float(peak), int(degrees[difference.argmax()]), float(p))
 
 
-@measure("full")
+@measure("full", cost=costs.rich_club)
 def rich_club_peak(network: Network, n_nulls: int = 1000, seed: int = 0) -> float:
     """Give how far the rich club stands above its null models: max_k [φ(k) − mean φ_null(k)].
 
-    See `rich_club`. Undefined without links, with equal degrees, and above 20,000 nodes.
+    See `rich_club`. Undefined without links, and with equal degrees.
 
     Examples
     --------
@@ -234,11 +233,11 @@ def rich_club_peak(network: Network, n_nulls: int = 1000, seed: int = 0) -> floa
     return found if isinstance(found, Undefined) else found.peak
 
 
-@measure("full")
+@measure("full", cost=costs.rich_club)
 def rich_club_p(network: Network, n_nulls: int = 1000, seed: int = 0) -> float:
     """Give the p-value of the rich club: the share of null models with a peak as high. A small p speaks for a club.
 
-    See `rich_club`. Undefined without links, with equal degrees, and above 20,000 nodes.
+    See `rich_club`. Undefined without links, and with equal degrees.
 
     Examples
     --------

@@ -4,6 +4,7 @@ import numba
 import numpy as np
 from numba import prange
 
+from netsparse.analysis import costs
 from netsparse.analysis.coalescent import coalescent_embedding
 from netsparse.analysis.communities import find_communities
 from netsparse.analysis.measure import measure
@@ -122,7 +123,7 @@ def _separability(network: Network, seed: int, n_permutations: int) -> tuple[flo
     return index, (index if isinstance(index, Undefined) else p)
 
 
-@measure("standard")
+@measure("standard", cost=costs.embedded_communities)
 def angular_separability(network: Network, seed: int = 0) -> float:
     """Give the angular separability index of the communities in the embedding (see `angular_separability_index`).
 
@@ -137,7 +138,7 @@ def angular_separability(network: Network, seed: int = 0) -> float:
     return _separability(network, seed, 0)[0]
 
 
-@measure("standard")
+@measure("standard", cost=costs.embedded_communities)
 def angular_separability_p(network: Network, seed: int = 0) -> float:
     """Give the p-value of the angular separability index from 1,000 permutations of the communities.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netsparse.analysis import costs
 from netsparse.analysis.clustering import clustering, robins_alexander_clustering
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
@@ -14,7 +15,7 @@ from netsparse.analysis.paths import characteristic_path_length
 from netsparse.analysis.undefined import Undefined
 
 
-@measure("full")
+@measure("full", cost=costs.small_world_sigma)
 def small_world_sigma(network: Network, n_nulls: int = 10, seed: int = 0) -> float:
     """Give the small-world coefficient σ = (C / C_r) / (L / L_r): above 1 for small worlds.
 
@@ -49,7 +50,7 @@ def small_world_sigma(network: Network, n_nulls: int = 10, seed: int = 0) -> flo
     return (c / null_c) / (length / null_length)
 
 
-@measure("full")
+@measure("full", cost=costs.small_world_omega)
 def small_world_omega(network: Network, n_nulls: int = 10, seed: int = 0) -> float:
     """Give the small-world coefficient ω = L_r / L − C / C_l: near 0 for small worlds, −1 lattices, 1 random graphs.
 

@@ -4,13 +4,13 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_limits
 
+from netsparse.analysis import costs
 from netsparse.analysis.estimate import Estimate
 from netsparse.analysis.measure import measure
 from netsparse.analysis.network import Network
 from netsparse.analysis.undefined import Undefined
 from netsparse.errors import NetsparseError
 
-_MOST_NODES = 6000
 _TAG = 0x5C15
 # Eigenvalues nearer than this (times the largest, if that is above 1) are one.
 _GAP = 1e-11
@@ -18,7 +18,7 @@ _GAP = 1e-11
 _TIE = 1e-9
 
 
-@measure("full")
+@measure("full", cost=costs.eigenvectors)
 def structural_consistency(
     network: Network, removed: float = 0.1, n_repeats: int = 10, seed: int = 0
 ) -> Estimate | Undefined:
@@ -31,8 +31,7 @@ def structural_consistency(
     its standard error.
 
     Layers of two sides take the singular vectors of the biadjacency B, σ'_k = u_kᵀ B v_k, which give the same in less
-    time. Only pairs that a layer may join are ranked. It costs n³: undefined above 6,000 nodes, and with fewer than two
-    links.
+    time. Only pairs that a layer may join are ranked. It costs n³. Undefined with fewer than two links.
 
     Parameters
     ----------
@@ -61,8 +60,6 @@ def structural_consistency(
         raise NetsparseError(f"removed must lie between 0 and 1, it is {removed}")
     if n_repeats < 1:
         raise NetsparseError(f"n_repeats must be at least 1, it is {n_repeats}")
-    if network.n_nodes > _MOST_NODES:
-        return Undefined(f"more than {_MOST_NODES} nodes: it takes all eigenvectors")
     whole, possible, two_sided = _matrix(network)
     links = np.argwhere(whole if two_sided else np.triu(whole))
     if len(links) < 2:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netsparse.analysis.costs import REFUSED
 from netsparse.analysis.jobs import FAILED, NULL_MODELS, NullValues, Part, Unit
 from netsparse.analysis.registry import MEASURES, Measure
 from netsparse.analysis.significance import significance
@@ -127,6 +128,8 @@ class Done:
         As `measure` gave it, with its ``attrs``. What failed counts as not measured.
     nulls, seed : int
         What is asked for now.
+    force : bool
+        Whether what was refused counts as not measured, too.
 
     Raises
     ------
@@ -134,7 +137,7 @@ class Done:
         If it is no such table, or was made with another seed or number of null models.
     """
 
-    def __init__(self, table: pd.DataFrame, nulls: int, seed: int) -> None:
+    def __init__(self, table: pd.DataFrame, nulls: int, seed: int, force: bool = False) -> None:
         if not isinstance(table, pd.DataFrame) or not set(_FIRST) <= set(table.columns):
             raise NetsparseError(f"what is done is a table of measures; this has not the columns {', '.join(_FIRST)}")
         told = {name: table.attrs.get(name) for name in ("seed", "nulls")}
@@ -150,7 +153,8 @@ class Done:
                     "another table"
                 )
         table = table.reindex(columns=columns(nulls))
-        self.table = table[~table["reason"].str.startswith(FAILED)]
+        missing = (FAILED, REFUSED) if force else FAILED
+        self.table = table[~table["reason"].str.startswith(missing)]
         self.present: dict[tuple[str, ...], set[tuple[str, str]]] = {}
         for unit, measure in _keys(self.table)[1]:
             self.present.setdefault(unit, set()).add(measure)

@@ -13,7 +13,7 @@ import netsparse.analysis as analysis
 import netsparse.analysis.network as network_module
 from netsparse import LayerGraph, NetsparseError, Snapshot
 from netsparse.analysis import as_network
-from netsparse.analysis.communities import _links, find_communities
+from netsparse.analysis.communities import _from_first_side, find_communities
 
 
 def plain_barber(network, labels):
@@ -37,7 +37,7 @@ def test_a_given_partition_by_networkx_igraph_and_every_pair(chain, random_layer
         assert newman == pytest.approx(nx.community.modularity(simple, sets, weight=None))
         barber = analysis.bipartite_modularity(network, labels=labels)
         assert barber == pytest.approx(plain_barber(network, labels))
-        directed = igraph.Graph(n=network.n_nodes, edges=np.column_stack(_links(network)), directed=True)
+        directed = igraph.Graph(n=network.n_nodes, edges=np.column_stack(_from_first_side(network)), directed=True)
         assert barber == pytest.approx(directed.modularity(labels.tolist(), directed=True))
         sides, degrees = network.sides, network.degrees
         gap = [degrees[(labels == c) & ~sides].sum() - degrees[(labels == c) & sides].sum() for c in range(4)]

@@ -231,11 +231,11 @@ def counted(monkeypatch) -> list[tuple[int | None, str, list[str]]]:
     seen = []
     original = jobs.evaluate
 
-    def evaluate(network, scope, measures, seed):
+    def evaluate(network, scope, measures, seed, force):
         measures = list(measures)
         epoch = network.snapshot.epoch if network.snapshot is not None else None
         seen.append((epoch, scope, [f"{found.name}-{found.of}" for found in measures]))
-        return original(network, scope, measures, seed)
+        return original(network, scope, measures, seed, force)
 
     monkeypatch.setattr(jobs, "evaluate", evaluate)
     return seen

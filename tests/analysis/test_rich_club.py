@@ -163,7 +163,6 @@ def test_graphs_that_cannot_be_swapped_and_bad_requests():
     assert "least degree" in rich_club(nx.complete_graph(4)).reason
     assert rich_club(nx.empty_graph(3)).reason == "no links"
     assert rich_club(nx.empty_graph(0)).reason == "no links"
-    assert "20000" in rich_club(nx.path_graph(20_001)).reason
     assert rich_club_coefficient(nx.empty_graph(2)).empty
     parallel = Snapshot([LayerGraph.from_mask([[1, 0], [1, 1]], name, "a", "b") for name in ("x", "y")])
     assert rich_club_coefficient(parallel)["coefficient"].max() <= 1.0

@@ -113,7 +113,3 @@ def test_undefined_and_bad_requests():
         analysis.structural_consistency(nx.path_graph(4), removed=1.0)
     with pytest.raises(NetsparseError, match="at least 1"):
         analysis.structural_consistency(nx.path_graph(4), n_repeats=0)
-
-
-def test_too_many_nodes():
-    assert "6000 nodes" in analysis.structural_consistency(nx.path_graph(6001)).reason
