@@ -171,13 +171,15 @@ def power_law(network: Network) -> Cost:
 
 def power_law_bootstraps(network: Network) -> Cost:
     """1,000 data sets drawn and fitted."""
-    return power_law(network) * 200 + Cost(1e-5 * network.n_nodes)
+    return power_law(network) * 20 + Cost(6e-6 * network.n_nodes)
 
 
 def small_world_sigma(network: Network) -> Cost:
     """Ten rewirings, with their clustering and path lengths."""
     clustering = two_steps(network) if network.sides is not None else triangles(network)
-    return (paths(network) + clustering) * 11 + Cost(alone=10 * 10 * 2e-8 * network.n_links)
+    return (paths(network) + clustering) * 11 + Cost(
+        alone=10 * 10 * 2e-8 * network.n_links, memory=100.0 * network.n_links
+    )
 
 
 def small_world_omega(network: Network) -> Cost:
