@@ -1,7 +1,7 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint fuzz clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
@@ -13,6 +13,11 @@ lint: .venv/.ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# Every reader of masks on files changed at random, each for MINUTES.
+MINUTES ?= 2
+fuzz: .venv/.ready
+	NETSPARSE_FUZZ_MINUTES=$(MINUTES) .venv/bin/python -m pytest tests/fuzz
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -30,6 +30,7 @@ def measure_files(
     cluster: str | None = None,
     out: Path | None = None,
     resume: bool = False,
+    force: bool = False,
     options: Options | None = None,
     on_masks: Callable[[Path, list[Masks]], object] | None = None,
     on_progress: Callable[[int, int], object] | None = None,
@@ -47,6 +48,8 @@ def measure_files(
         when the work is interrupted; an old table is replaced by a whole one only.
     resume : bool
         Take up the table that is there, if there is one.
+    force : bool
+        Whether to compute also what would take very long.
     options : Options, optional
         How masks are read.
     on_masks : callable, optional
@@ -88,7 +91,15 @@ def measure_files(
 
     keep = write if out is not None and out.suffix == ".parquet" and (resume or not out.exists()) else None
     table = compute(
-        plan, nulls, seed, n_jobs=n_jobs, cluster=cluster, done=done, on_table=keep, on_progress=on_progress
+        plan,
+        nulls,
+        seed,
+        n_jobs=n_jobs,
+        cluster=cluster,
+        force=force,
+        done=done,
+        on_table=keep,
+        on_progress=on_progress,
     )
     write(table)
     return names, table

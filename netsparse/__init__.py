@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netsparse.errors import MaskFormatError, NetsparseError
     from netsparse.graph import LayerGraph, Snapshot
     from netsparse.linkprediction import predict_links, score_links
-    from netsparse.masks import load, scan
+    from netsparse.masks import convert, load, scan
     from netsparse.run import Run
 
 _LAZY = {
@@ -29,6 +29,7 @@ _LAZY = {
     "NetsparseError": "netsparse.errors",
     "Run": "netsparse.run",
     "Snapshot": "netsparse.graph",
+    "convert": "netsparse.masks",
     "load": "netsparse.masks",
     "measure": "netsparse.analysis.measure",
     "predict_links": "netsparse.linkprediction",
@@ -44,6 +45,7 @@ __all__ = [
     "Run",
     "Snapshot",
     "analysis",
+    "convert",
     "figures",
     "load",
     "measure",

@@ -564,7 +564,7 @@ def convert(
     max_memory: _MaxMemory = None,
 ) -> None:
     """Write masks in another form; what is read back is equal, links, weights, names and all."""
-    from netsparse.masks.convert import convert as convert_masks
+    from netsparse.masks.conversion import convert as convert_masks
 
     options = _mask_options(tensors, rows, threshold, chain, graph, max_memory)
     for written in convert_masks(source, target, to, **options):
@@ -599,6 +599,9 @@ def measure(
         str | None, typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster that does the work.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the whole table: .parquet, .csv or .json.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compute also what is refused because it would take very long.")
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Complete the .parquet table of --out: what is in it is not computed again."),
@@ -622,6 +625,7 @@ def measure(
                 cluster=cluster,
                 out=out,
                 resume=resume,
+                force=force,
                 options=options,
                 on_masks=lambda path, found: print_masks(str(path), found, sys.stderr),
                 on_progress=show,

@@ -111,7 +111,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) 
     for heading in ("links", "density"):
         shown.add_column(heading, justify="right")
     for masks in ends:
-        for row in masks.table().itertuples():
+        for row in masks.table().itertuples() if masks.graph is None else ():
             groups = [row.source, row.target] if joined else []
             cells = [row.layer, *groups, f"{row.n_source} × {row.n_target}", row.kind]
             shown.add_row(
@@ -121,7 +121,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) 
                 f"{100 * row.density:.4g} %",
             )
     console = _console(file)
-    console.print(shown)
+    console.print(shown if shown.row_count else shown.title)
     for masks in ends:
         at = f"Epoch {masks.epoch}: " if several else ""
         console.print(Text(f"{at}{_told(masks)}"))
@@ -133,7 +133,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) 
 
 def _told(masks: Masks) -> str:
     if masks.graph is not None:
-        return f"an undirected graph of {masks.graph.shape[0]:,} nodes and {masks.n_links:,} links."
+        return f"An undirected graph of {masks.graph.shape[0]:,} nodes and {masks.n_links:,} links."
     possible = sum(layer.n_source * layer.n_target for layer in masks.layers)
     density = f", density {100 * masks.n_links / possible:.4g} %" if possible else ""
     layers = "1 layer" if len(masks) == 1 else f"{len(masks)} layers"

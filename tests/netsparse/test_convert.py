@@ -11,7 +11,7 @@ import torch
 import netsparse as ns
 from netsparse import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
-from netsparse.masks.convert import convert
+from netsparse.masks.conversion import convert
 from netsparse.masks.form import FORMS
 
 SEVERAL = ["snapshot", "torch", "safetensors", "npz", "csv", "tsv", "parquet", "graphml", "gml", "matlab"]

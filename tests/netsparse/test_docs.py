@@ -1,6 +1,7 @@
 """Every Python block of the README and the docs runs, and every command of the README is one that the program knows."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MASKS = ROOT / "docs" / "masks.md"  # is run from top to bottom, commands and all
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page != MASKS)]
 BLOCKS = [
     (page.name, block)
     for page in PAGES
@@ -40,3 +42,24 @@ def test_the_page_of_measures_names_all_of_them_and_no_others():
     text = (ROOT / "docs" / "measures.md").read_text("utf-8")
     told = re.findall(r"^\| `(\w+)` \| (fast|standard|full) \| ([\w, ]*) \|", text, re.M)
     assert [(name, level, by.strip()) for name, level, by in told] == [row[:3] for row in list_measures()]
+
+
+def test_the_page_of_masks_runs_from_top_to_bottom(tmp_path, monkeypatch, capfd):
+    """Its Python blocks share their names; its commands print the lines that the page shows."""
+    from netsparse.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = re.findall(r"^```(python|console)\n(.*?)^```", MASKS.read_text("utf-8"), re.M | re.S)
+    assert len(blocks) > 8
+    for kind, block in blocks:
+        if kind == "python":
+            exec(compile(block, MASKS.name, "exec"), names)
+            continue
+        for part in re.split(r"^\$ netsparse ", block, flags=re.M)[1:]:
+            command, *shown = part.splitlines()
+            capfd.readouterr()
+            main(shlex.split(command))
+            printed = capfd.readouterr().out
+            for line in shown:
+                assert line.strip() in printed, f"{command}: {line}"
