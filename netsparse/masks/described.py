@@ -88,6 +88,8 @@ class Described:
             self._refuse(f"the shape {self.shape}, the file holds {tuple(shape)}")
         if matrix.format in ("csr", "csc", "bsr"):
             check_bounds(self.name, matrix)
+        if matrix.format == "csr" and rows == "in" and matrix.has_canonical_format:
+            return self.of_layer(LayerGraph(self.name, sp.csr_array(matrix), weights=matrix.data))
         entries = sp.coo_array(matrix)
         sources, targets = entries.coords if rows == "in" else entries.coords[::-1]
         return self.of_links(sources, targets, entries.data)

@@ -76,10 +76,11 @@ def state_of(form: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
 def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Give the content of a compressed archive of arrays, whatever their names (numpy.savez takes some as options)."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
-            # a date of its own would make every file another
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+            entry = zipfile.ZipInfo(f"{name}.npy")  # of no date, which would make every file another
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return content.getvalue()
 

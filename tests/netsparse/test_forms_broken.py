@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import netsparse as ns
 from netsparse import NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
+from netsparse.masks import writing
 from netsparse.masks.form import FORMS
 
 WRITTEN = [name for name, form in FORMS.items() if form.write is not None and name != "npy"]
@@ -103,3 +104,16 @@ def test_broken_files_of_others_are_refused_or_read(name, tmp_path):
     for content in flipped(whole, 300):
         path.write_bytes(content)
         read(path)
+
+
+def test_the_forms_that_messages_name_are_there():
+    for told in (writing._SEVERAL, writing._ZEROS, writing._SPARSE):
+        for name in told.replace(" or ", ", ").split(", "):
+            assert FORMS[name].write is not None
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_the_same_network_makes_the_same_file(form, tmp_path):
+    for name in "ab":
+        written(form, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
