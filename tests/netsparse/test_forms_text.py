@@ -161,6 +161,7 @@ def test_many_layers_make_a_long_description(tmp_path):
 FOREIGN_LISTS = {
     "header": ("source,target\n0,1\n2,0\n", {"m": [[0, 1], [0, 0], [1, 0]]}),
     "any case, other order": ("Weight;TARGET;Source\n0.5;1;0\n-2;0;1\n", {"m": [[0, 0.5], [-2, 0]]}),
+    "pandas with numbers of rows": (",source,target,weight\n0,0,1,0.5\n1,1,0,2.5\n", {"m": [[0, 0.5], [2.5, 0]]}),
     "tabs": ("source\ttarget\tweight\n0\t1\t2\n", {"m": [[0, 2]]}),
     "spaces": ("source target weight\n0 1 2\n", {"m": [[0, 2]]}),
     "quotes": ('"source","target"\n"0","1"\n', {"m": [[0, 1]]}),

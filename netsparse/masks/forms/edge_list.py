@@ -93,7 +93,7 @@ def read(path: Path, options: Options) -> Found:
             layout = _layout(_first_lines(file))
         if layout is None:
             raise MaskFormatError("no list of links")
-        check_columns(layout.columns)
+        check_columns([name for i, name in enumerate(layout.columns) if i or name])
         description = description_in_comments(path, options)
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         content = _COMMENT.sub(b"", content)  # an empty line each, so that lines keep their numbers
@@ -119,7 +119,7 @@ def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame
     )
     if not isinstance(frame.index, pd.RangeIndex):
         raise MaskFormatError(f"the lines have more columns than {', '.join(layout.columns)}")
-    return frame
+    return frame.drop(columns="", errors="ignore")  # pandas' numbers of rows
 
 
 def _lines_before_data(content: bytes) -> int:

@@ -149,7 +149,7 @@ def _undirected(pairs: np.ndarray, weights: np.ndarray | None, n_nodes: int, opt
 
 def _described(graph: nx.Graph, description: Description) -> Snapshot:
     """Put the layers of links together, whose ends are known by group and index."""
-    ends = {node: (_text(data.get("group")), data.get("index")) for node, data in graph.nodes(data=True)}
+    ends = {node: (_text(data.get("group")), _index(data.get("index"))) for node, data in graph.nodes(data=True)}
     if len(set(ends.values())) < len(ends) or not all(type(index) is int for _, index in ends.values()):
         raise MaskFormatError("the file's description promises nodes with different group and index")
     links: dict[Any, list[tuple[Any, Any, Any]]] = {printable(layer.name): [] for layer in description.layers}
@@ -164,6 +164,11 @@ def _described(graph: nx.Graph, description: Description) -> Snapshot:
 def _text(value: Any) -> str:
     """Give a text that networkx may have taken for an empty tuple or list of GML."""
     return str(value)
+
+
+def _index(value: Any) -> Any:
+    """Give an index, which igraph writes as a floating-point number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _layer(layer: Described, links: list[tuple[Any, Any, Any]]) -> Any:
