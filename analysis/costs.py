@@ -7,7 +7,6 @@ neurons, from 1 % to 50 % of the links (tests/benchmarks/test_scale.py puts esti
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numba
 import numpy as np
 
 from netsparse.analysis.network import MANY_STEPS, STEPS_A_WORD, Network, is_large
+from netsparse.masks.options import physical_memory
 
 # How the reason of a value begins that is not computed as it would take too long, or too much memory.
 REFUSED = "refused: "
@@ -60,7 +60,7 @@ def refusal(cost: CostFunction | None, network: Network) -> str:
     if cost is None:
         return ""
     found = cost(network)
-    there = _machine_memory()
+    there = physical_memory()
     if found.seconds > LIMIT:
         what = f"would take {_in_words(found.seconds)}"
     elif found.memory > there:
@@ -71,13 +71,6 @@ def refusal(cost: CostFunction | None, network: Network) -> str:
         return ""
     size = f"{network.n_nodes:,} nodes, {network.n_links:,} links"
     return f"{REFUSED}{what} ({size}); --force (force=True) computes it"
-
-
-def _machine_memory() -> float:
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # a system that does not tell
-        return float("inf")
 
 
 def _in_words(seconds: float) -> str:

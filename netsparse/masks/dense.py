@@ -17,7 +17,7 @@ from netsparse.masks.options import Options
 # Bytes of a matrix that are read at a time.
 BLOCK_BYTES = 4 * 2**20
 
-# Bytes a link of a layer while it is made (index, mark, weight and its copy that is checked), and a neuron.
+# Bytes a link of a layer while it is made (index, weight of up to eight bytes, marks), and a neuron.
 BYTES_A_LINK, BYTES_A_NEURON = 20, 32
 
 # Types that are masks: what is not 0 is a link, which has no weight.
@@ -88,8 +88,10 @@ class DenseMatrix:
             all_one &= _fill(values, links, limit, row, by_row, cursor, indices, weights)
             row += len(values)
         matrix = sp.csr_array((np.ones(n_links, np.int8), indices, starts), shape=(n_source, n_target))
-        own = None if all_one or self.kind in _MASK_KINDS else weights
-        return LayerGraph(self.name, matrix, weights=own)
+        if weights is None or all_one or self.kind in _MASK_KINDS:
+            return LayerGraph(self.name, matrix)
+        weights.setflags(write=False)  # so that the layer keeps this array and not a copy
+        return LayerGraph(self.name, matrix, weights=weights)
 
     def _counts(self, by_row: bool, options: Options) -> np.ndarray:
         """Count the links of each row, or each column, of the blocks."""
