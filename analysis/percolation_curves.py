@@ -19,6 +19,8 @@ _POINTS = 1000
 _TAG = 0x9E2C
 # Of more links only so many of the last ones removed are put in order, at first: they mostly join all that is joined.
 _MANY = 1 << 19
+# Up to so many links the row of each is noted; of more, which are mostly joined soon, it is looked up.
+_NOTED = 1 << 22
 # Links in all copies of the order that are shuffled at a time, but one copy at least: 4 bytes each.
 _COPIED = 1 << 24
 
@@ -137,13 +139,14 @@ def _remove_links(network: Network, order: str, n_repeats: int, seed: int) -> Pe
         return Undefined("no weights of layers: those of other graphs are not read")
     by = {"random": None, "degree": lambda: _products(network), "weight": lambda: _sizes(weights)}[order]
     n_merges, at = network.n_nodes - network.components[0], _steps(m)
+    rows = np.repeat(np.arange(len(links.nodes), dtype=np.int32), np.diff(links.starts) if m <= _NOTED else 0)
     n_last, whole = min(m, _MANY), False
     while not whole:
         turn, ends, n_first, n_runs = _last_links(by, m, n_last)
         seeds = _seeds(m, n_runs + len(ends), n_repeats, seed)
         n_parts = min(len(seeds), max(1, _COPIED // (m - n_first)))
         *found, whole = percolate_links(
-            network.n_nodes, n_merges, *links, turn, ends, n_first, n_runs, seeds, at, n_parts
+            network.n_nodes, n_merges, *links, rows, turn, ends, n_first, n_runs, seeds, at, n_parts
         )
         n_last *= 8
     return _curve(at, m, network.n_nodes, *found)

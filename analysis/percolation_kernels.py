@@ -104,6 +104,7 @@ def percolate_links(
     nodes: np.ndarray,
     shifts: np.ndarray,
     indices: np.ndarray,
+    rows: np.ndarray,
     order: np.ndarray,
     ends: np.ndarray,
     n_first: int,
@@ -118,6 +119,8 @@ def percolate_links(
     ----------
     starts, nodes, shifts, indices
         See `Links`.
+    rows
+        Of each link; if empty, looked up.
     order, ends
         The links that go last, and the ends of their runs; ``n_first`` links in ``n_runs`` runs go before. An empty
         order is that of all links as they are.
@@ -178,7 +181,7 @@ def percolate_links(
                     j = _drawn(seeds[r], n_runs + run, n_first + start, n_first + stop, n_first + place) - n_first
                     links[place], links[j] = links[j], links[place]
                 link = links[place]
-                row = np.searchsorted(starts, link, side="right") - 1
+                row = rows[link] if len(rows) > 0 else np.searchsorted(starts, link, side="right") - 1
                 largest, second, joined = _unite(
                     parent, of_size, largest, second, nodes[row], indices[link] + shifts[row]
                 )

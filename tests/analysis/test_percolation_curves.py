@@ -91,6 +91,7 @@ def test_the_end_of_the_order_is_enough(many, order, chain, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(curves, "_MANY", many)
             patch.setattr(curves, "_COPIED", 2 * many)
+            patch.setattr(curves, "_NOTED", 2 * many)
             found = percolation_curve(graph, "links", order, seed=3)
         if order == "weight" and not isinstance(graph, Snapshot):
             assert found.reason == plain.reason
