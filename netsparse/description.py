@@ -89,12 +89,14 @@ def identifiers(names: Iterable[str]) -> list[str]:
     >>> identifiers(["fc.1", "fc_1", "../x", "2"])
     ['fc_1', 'fc_1_2', 'x', 'layer_2']
     """
-    taken: list[str] = []
+    found: list[str] = []
+    taken: set[str] = set()
     for name in names:
         base = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_")
         base = (base if base[:1].isalpha() else f"layer_{base}".rstrip("_"))[:50]
         made, n = base, 2
-        while made.lower() in (t.lower() for t in taken):
+        while made.lower() in taken:
             made, n = f"{base}_{n}", n + 1
-        taken.append(made)
-    return taken
+        taken.add(made.lower())
+        found.append(made)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -348,7 +349,7 @@ class Snapshot:
             if not isinstance(layer, LayerGraph):
                 raise NetsparseError(f"a snapshot is made of a list of LayerGraphs, not of a {type(layer).__name__}")
         names = [layer.name for layer in self.layers]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, n in Counter(names).items() if n > 1)
         if twice:
             raise NetsparseError(f"layer names must differ; taken more than once: {', '.join(twice)}")
         sizes: dict[str, int] = {}

@@ -25,7 +25,11 @@ COLUMNS = ("source", "target", "weight", "layer")
 # Bytes of memory that a row takes while layers are made of it: ids, indices, weights, their order.
 BYTES_A_ROW = 96
 
+# An index is counted one further, in 64 bits.
 _LARGEST_WHOLE = 2**63 - 1
+
+# More layers than a network has.
+_MOST_LAYERS = 20_000
 
 # Whole numbers beyond this are not exact as floating-point numbers.
 _LARGEST_EXACT = 2**53
@@ -128,7 +132,7 @@ class LinkTable:
         """Put links and description together."""
         names = [printable(layer.name) for layer in description.layers]
         rows = dict(self._rows()) if "layer" in self.frame else {names[0]: np.arange(len(self.frame))}
-        description.check_names([name for name in rows if name not in names], [])
+        description.check_names(list(set(rows) - set(names)), [])
         nothing = np.empty(0, np.int64)
         layers = []
         for name, layer in zip(names, description.layers, strict=True):
@@ -146,6 +150,8 @@ class LinkTable:
             yield self.name, np.arange(len(self.frame))
             return
         codes, names = pd.factorize(self.frame["layer"])
+        if len(names) > _MOST_LAYERS:
+            raise MaskFormatError(f"{len(names):,} layers are more than a network has; is the column layer right?")
         missing = np.flatnonzero((codes < 0) | (self.frame["layer"] == "").to_numpy(bool, na_value=True))
         if len(missing):
             raise MaskFormatError(f"{self.where(int(missing[0]))}: the layer is missing")

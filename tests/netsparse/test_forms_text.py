@@ -274,6 +274,12 @@ def test_memory_is_checked_before_it_is_taken(tmp_path):
         ns.load(path, max_bytes=100)
 
 
+def test_a_column_of_everything_is_no_column_of_layers(tmp_path):
+    lines = "".join(f"0,1,{i}\n" for i in range(20_001))
+    with pytest.raises(MaskFormatError, match="20,001 layers are more than a network has"):
+        ns.load(text_of(tmp_path / "m.csv", f"source,target,layer\n{lines}"))
+
+
 def test_a_list_whose_description_does_not_fit_is_refused(tmp_path):
     snapshot = Snapshot([LayerGraph.from_weight(np.eye(2), name, f"{name} in", f"{name} out") for name in "ab"])
     FORMS["csv"].write(snapshot, tmp_path / "m.csv")
