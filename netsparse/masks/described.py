@@ -22,6 +22,9 @@ from netsparse.matrices import check_bounds
 
 _EDITED = "; if the file was changed by hand, delete its description (netsparse)"
 
+# Bytes that a link takes in a layer that is held: index, mark and weight.
+_BYTES_A_LINK = 12
+
 
 @dataclass(frozen=True)
 class Described:
@@ -197,6 +200,8 @@ def read_description(text: Any, options: Options) -> Description | None:
     description = Description(tuple(_described(layer, options) for layer in layers), epoch)
     n_neurons = sum(sum(layer.shape) for layer in description.layers)
     check_shape("all layers", (n_neurons, 0), options)
+    n_links = sum(layer.links for layer in description.layers)
+    options.check_memory(f"all {n_links:,} links together", n_links * _BYTES_A_LINK)
     return description
 
 

@@ -101,6 +101,7 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path):
     text = (tmp_path / "m.mtx").read_text()
     for old, new, message in (
         ('"links": 3', '"links": 4', "promises 4 links"),
+        ('"links": 3', '"links": 30000000000000', "links together would take"),
         ('"shape": [3, 3]', '"shape": [3, 4]', "promises the shape"),
         ('"weights": "float32"', '"weights": "int8"', "promises weights of type int8"),
         ('"weights": "float32"', '"weights": "object"', "tells of no layer"),
