@@ -140,6 +140,24 @@ def test_exported_graphs_that_others_save_come_back_exactly(chain, form, tmp_pat
         assert same(ns.load(path), chain(1))
 
 
+@pytest.mark.parametrize("form", GRAPHS)
+def test_exported_graphs_without_their_description_keep_their_layers(chain, form, tmp_path):
+    path = tmp_path / f"m.{form}"
+    graph = chain(1).to_networkx()
+    del graph.graph["netsparse"]  # as Gephi does
+    write_networkx(graph, path)
+    got = ns.load(path)
+    assert got.groups == chain(1).groups
+    assert [layer.link_keys.tolist() for layer in got] == [layer.link_keys.tolist() for layer in chain(1)]
+    assert [layer.weights.tolist() for layer in got] == [layer.weights.tolist() for layer in chain(1)]
+    assert ns.load(path, graph=True).shape == chain(1).adjacency.shape
+    _, head = next(iter(graph.edges))
+    graph.nodes[head]["group"] = "elsewhere"
+    write_networkx(graph, path)
+    with pytest.raises(MaskFormatError, match="join other than two groups"):
+        ns.load(path)
+
+
 def test_a_graph_of_a_connectome_is_measured(tmp_path):
     nx.write_graphml(nx.karate_club_graph(), tmp_path / "m.graphml")
     table = ns.measure(ns.load(tmp_path / "m.graphml"), ["n_links"])

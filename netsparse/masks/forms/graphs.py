@@ -84,7 +84,8 @@ def _read(form: str, path: Path, options: Options, parse: Callable[[Path], nx.Gr
         description = None if told is None else read_description(told, options)
         if description is not None:
             return Found(form, snapshot=_described(graph, description))
-        return _found(form, path.stem, graph, options)
+        found = None if options.graph else _grouped(form, graph, options)
+        return found or _found(form, path.stem, graph, options)
 
 
 def _found(form: str, name: str, graph: nx.Graph, options: Options) -> Found:
@@ -94,7 +95,7 @@ def _found(form: str, name: str, graph: nx.Graph, options: Options) -> Found:
     sides = None if options.graph else _sides(graph)
     index = {node: i for i, node in enumerate(graph)}
     pairs = np.array([(index[a], index[b]) for a, b in graph.edges()], np.int64).reshape(-1, 2)
-    weights = _weights(graph)
+    weights = _numbers([value for *_, value in graph.edges(data="weight")])
     if sides is not None:
         crossing = sides[pairs[:, 0]] != sides[pairs[:, 1]]
         if not crossing.all():
@@ -126,9 +127,8 @@ def _sides(graph: nx.Graph) -> np.ndarray | None:
     return None
 
 
-def _weights(graph: nx.Graph) -> np.ndarray | None:
-    """Give the links' weights; None if no link has one."""
-    values = [value for *_, value in graph.edges(data="weight")]
+def _numbers(values: list[Any]) -> np.ndarray | None:
+    """Give links' weights as numbers; None if no link has one."""
     if all(value is None for value in values):
         return None
     if any(value is None for value in values):
@@ -145,6 +145,41 @@ def _undirected(pairs: np.ndarray, weights: np.ndarray | None, n_nodes: int, opt
     elif options.threshold is not None:
         raise MaskFormatError("its links have no weights, which a threshold needs")
     return symmetric(pairs, n_nodes)
+
+
+def _grouped(form: str, graph: nx.Graph, options: Options) -> Found | None:
+    """Take the layers of a graph that netsparse exported and another program saved without its description.
+
+    None if not every node has a group and an index, and every link a layer.
+    """
+    ends = {node: (data.get("group"), _index(data.get("index"))) for node, data in graph.nodes(data=True)}
+    links: dict[Any, list[tuple[Any, Any, Any]]] = {}
+    for tail, head, data in graph.edges(data=True):
+        links.setdefault(data.get("layer"), []).append((ends[tail], ends[head], data.get("weight")))
+    are_named = all(isinstance(name, str) and name for name in (*links, *(group for group, _ in ends.values())))
+    are_indexed = all(type(index) is int and index >= 0 for _, index in ends.values())
+    if not links or not are_named or not are_indexed or len(set(ends.values())) < len(ends):
+        return None
+    sizes: dict[str, int] = {}
+    for group, index in ends.values():
+        sizes[group] = max(sizes.get(group, 0), index + 1)
+    check_shape("all groups", (sum(sizes.values()), 0), options)
+    found = Found(form, notes=["links run from the group that is named first to the other"])
+    order = list(sizes)
+    layers = []
+    for name, own in links.items():
+        groups = sorted({group for pair in own for group, _ in pair[:2]}, key=order.index)
+        if len(groups) != 2 or any(tail[0] == head[0] for tail, head, _ in own):
+            raise MaskFormatError(f"layer '{name}': its links join other than two groups: {', '.join(groups[:4])}")
+        placed = [(a[1], b[1]) if a[0] == groups[0] else (b[1], a[1]) for a, b, _ in own]
+        weights = _numbers([weight for *_, weight in own])
+        values = np.ones(len(own), np.int8) if weights is None else weights
+        shape = (sizes[groups[0]], sizes[groups[1]])
+        matrix = sp.coo_array((values, tuple(np.array(placed, np.int64).T)), shape=shape)
+        layer = SparseMatrix(name, matrix, options, found.notes, is_mask=weights is None).layer("in", options)
+        layers.append(layer.renamed(name, groups[0], groups[1]))
+    found.snapshot = Snapshot(layers)
+    return found
 
 
 def _described(graph: nx.Graph, description: Description) -> Snapshot:
