@@ -204,3 +204,40 @@ def _write_small_masks(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def write_small_masks():
     return _write_small_masks
+
+
+def _weighted(
+    layer: LayerGraph,
+    kind: str | None,
+    name: str = "../a \"b\" & <c>, 'ß'\n",
+    groups: tuple[str, str] = ("in, #%", "out\t"),
+    *,
+    zero: bool = True,
+    largest: int = 100,
+) -> LayerGraph:
+    """Give a layer odd names, and weights of a type that are hard to keep exactly, the first of them 0; or none."""
+    weights = None
+    if kind is not None:
+        rng = np.random.default_rng(0)
+        weights = rng.standard_normal(layer.n_links) if "float" in kind else rng.integers(1, 100, layer.n_links)
+        weights = weights.astype(kind)
+        weights[:1] = 0 if zero else weights[:1]
+        if kind in ("int64", "uint64"):
+            weights[1:2] = largest
+    return LayerGraph(name, layer.biadjacency, *groups, weights)
+
+
+def _same(got: Snapshot, wanted: Snapshot) -> bool:
+    """Whether two networks are equal, and their weights of the same type."""
+    kinds = [[None if la.weights is None else la.weights.dtype for la in snapshot] for snapshot in (got, wanted)]
+    return got == wanted and kinds[0] == kinds[1]
+
+
+@pytest.fixture
+def weighted():
+    return _weighted
+
+
+@pytest.fixture
+def same():
+    return _same

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from netsparse.description import printable
 from netsparse.errors import MaskFormatError
 from netsparse.graph import LayerGraph
 from netsparse.masks.dense import DenseMatrix, rows_at_a_time
-from netsparse.masks.found import Matrix
+from netsparse.masks.described import Description, without_choice
+from netsparse.masks.found import Found, Matrix
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import SparseMatrix, above
 
@@ -100,6 +102,17 @@ class KnownLinks:
     def count(self, options: Options) -> int:
         """Count its links."""
         return self.layer("in", options).n_links
+
+
+def found_of(form: str, tensors: Mapping[str, Tensor], description: Description | None, options: Options) -> Found:
+    """Give what a file of named tensors holds; its layers are read if their description lies beside them."""
+    found = Found(form, rows="out")
+    if description is None:
+        found.matrices = matrices_of(tensors, options, found.notes)
+        return found
+    matrices = matrices_of(tensors, without_choice(options), found.notes)
+    names = [printable(layer.name) for layer in description.layers]
+    return Found(form, snapshot=description.of_matrices(names, matrices, "out", options))
 
 
 def matrices_of(tensors: Mapping[str, Tensor], options: Options, notes: list[str]) -> list[Matrix]:

@@ -33,50 +33,34 @@ ODD = [
 ]
 
 
-def weighted(layer: LayerGraph, kind: str | None, name: str, groups: tuple[str, str], zero: bool) -> LayerGraph:
-    weights = None
-    if kind is not None:
-        rng = np.random.default_rng(0)
-        weights = rng.standard_normal(layer.n_links) if "float" in kind else rng.integers(1, 100, layer.n_links)
-        weights = weights.astype(kind)
-        if zero:
-            weights[:1] = 0
-    return LayerGraph(name, layer.biadjacency, *groups, weights)
-
-
-def same(got: Snapshot, wanted: Snapshot) -> bool:
-    kinds = [[None if la.weights is None else la.weights.dtype for la in snapshot] for snapshot in (got, wanted)]
-    return got == wanted and kinds[0] == kinds[1]
-
-
-def network(layer: LayerGraph, kinds: list[str | None], zero: bool) -> Snapshot:
+def network(weighted, layer: LayerGraph, kinds: list[str | None], zero: bool) -> Snapshot:
     """A chain back and forth between two groups, of odd names, and a layer that stands alone."""
     layers = [
-        weighted(layer, kind, name, ("in, #", "out\n"), zero)
+        weighted(layer, kind, name, ("in, #", "out\n"), zero=zero)
         for name, kind in zip(ODD, itertools.cycle(kinds), strict=False)
     ]
-    return Snapshot([*layers, weighted(layer, kinds[0], "alone", ("../..", "last"), zero)], epoch=7)
+    return Snapshot([*layers, weighted(layer, kinds[0], "alone", ("../..", "last"), zero=zero)], epoch=7)
 
 
 @pytest.mark.parametrize("form", SEVERAL)
 @pytest.mark.parametrize("kinds", [[None], ["float32", None], ["float64", "float16", "int8", "bool", "uint8", "int64"]])
-def test_networks_come_back_exactly(nasty_layer, form, kinds, tmp_path):
-    wanted = network(nasty_layer, kinds, zero=form not in DENSE)
+def test_networks_come_back_exactly(nasty_layer, form, kinds, tmp_path, weighted, same):
+    wanted = network(weighted, nasty_layer, kinds, zero=form not in DENSE)
     FORMS[form].write(wanted, tmp_path / "m")
     assert same(ns.load(tmp_path / "m"), wanted)
 
 
 @pytest.mark.parametrize("form", [*SEVERAL, *ONE])
 @pytest.mark.parametrize("kind", [None, "float16", "int64", "bool"])
-def test_layers_come_back_exactly(nasty_layer, form, kind, tmp_path):
+def test_layers_come_back_exactly(nasty_layer, form, kind, tmp_path, weighted, same):
     for name in ("fc1.weight", ODD[0]):
-        wanted = Snapshot([weighted(nasty_layer, kind, name, ("in", "out"), form not in DENSE)])
+        wanted = Snapshot([weighted(nasty_layer, kind, name, ("in", "out"), zero=form not in DENSE)])
         FORMS[form].write(wanted, tmp_path / "m")
         assert same(ns.load(tmp_path / "m"), wanted)
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.permutations([*SEVERAL, *ONE], 2)))
-def test_any_form_becomes_any_other(random_layer, first, second, tmp_path):
+def test_any_form_becomes_any_other(random_layer, first, second, tmp_path, same):
     wanted = Snapshot([random_layer(0, names=("fc.1", "in", "out"))], epoch=3)
     FORMS[first].write(wanted, tmp_path / "a")
     assert convert(tmp_path / "a", tmp_path / "b", second) == [tmp_path / "b"]
@@ -93,7 +77,7 @@ def test_the_ending_tells_the_form(random_layer, ending, tmp_path):
     assert (got == wanted) == (ending != ".npy")
 
 
-def test_several_layers_in_an_npz_are_arrays(chain, tmp_path):
+def test_several_layers_in_an_npz_are_arrays(chain, tmp_path, same):
     FORMS["snapshot"].write(chain(1), tmp_path / "a")
     convert(tmp_path / "a", tmp_path / "b.npz")
     assert same(ns.load(tmp_path / "b.npz"), chain(1))

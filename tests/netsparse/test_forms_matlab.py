@@ -16,31 +16,16 @@ KINDS = [None, "float64", "float32", "float16", "int64", "int8", "uint8", "bool"
 MASK = np.array([[0, 1.5, 0], [2, 0, 0]])
 
 
-def nasty(layer: LayerGraph, kind: str | None, name: str = "../a 'ß'\n") -> LayerGraph:
-    weights = None
-    if kind is not None:
-        rng = np.random.default_rng(0)
-        weights = rng.standard_normal(layer.n_links) if "float" in kind else rng.integers(0, 100, layer.n_links)
-        weights = weights.astype(kind)
-        weights[:1] = 0
-    return LayerGraph(name, layer.biadjacency, f"{name} in", f"{name} out", weights)
-
-
-def same(got: Snapshot, wanted: Snapshot) -> bool:
-    kinds = [[None if la.weights is None else la.weights.dtype for la in snapshot] for snapshot in (got, wanted)]
-    return got == wanted and kinds[0] == kinds[1]
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_matlab_files_come_back_exactly(nasty_layer, kind, tmp_path):
-    snapshot = Snapshot([nasty(nasty_layer, kind)], epoch=2)
+def test_matlab_files_come_back_exactly(nasty_layer, kind, tmp_path, weighted, same):
+    snapshot = Snapshot([weighted(nasty_layer, kind)], epoch=2)
     FORMS["matlab"].write(snapshot, tmp_path / "m.mat")
     assert same(ns.load(tmp_path / "m.mat"), snapshot)
 
 
-def test_several_layers_come_back_exactly(nasty_layer, tmp_path):
+def test_several_layers_come_back_exactly(nasty_layer, tmp_path, weighted, same):
     kinds = ((None, "fc.1"), ("float32", "fc_1"), ("int8", "netsparse"), (None, "FC_1"), (None, "x" * 90))
-    snapshot = Snapshot([nasty(nasty_layer, kind, name) for kind, name in kinds])
+    snapshot = Snapshot([weighted(nasty_layer, kind, name, (f"{name} in", f"{name} out")) for kind, name in kinds])
     FORMS["matlab"].write(snapshot, tmp_path / "m.mat")
     assert same(ns.load(tmp_path / "m.mat"), snapshot)
     assert {name for name, *_ in scipy.io.whosmat(tmp_path / "m.mat")} >= {"netsparse", "fc_1", "fc_1_2", "FC_1_3"}

@@ -17,24 +17,6 @@ from netsparse.masks.form import FORMS
 KINDS = [None, "float64", "float32", "float16", "int64", "int8", "uint64", "bool"]
 
 
-def nasty(layer: LayerGraph, kind: str | None, epoch: int | None = 3) -> Snapshot:
-    """One layer whose weights, the first 0, are hard to write exactly."""
-    weights = None
-    if kind is not None:
-        rng = np.random.default_rng(0)
-        weights = rng.standard_normal(layer.n_links) if "float" in kind else rng.integers(0, 100, layer.n_links)
-        weights = weights.astype(kind)
-        weights[:1] = 0
-        if kind in ("int64", "uint64"):
-            weights[1:2] = 2**53 + 1
-    return Snapshot([LayerGraph('a "b", ß\n../c', layer.biadjacency, "in %#", "out\t,", weights)], epoch)
-
-
-def same(got: Snapshot, wanted: Snapshot) -> bool:
-    kinds = [[None if la.weights is None else la.weights.dtype for la in snapshot] for snapshot in (got, wanted)]
-    return got == wanted and kinds[0] == kinds[1]
-
-
 def text_of(path, content: str | bytes):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
@@ -44,8 +26,8 @@ MTX = "%%MatrixMarket matrix coordinate"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_matrix_market_comes_back_exactly(nasty_layer, kind, tmp_path):
-    snapshot = nasty(nasty_layer, kind)
+def test_matrix_market_comes_back_exactly(nasty_layer, kind, tmp_path, weighted, same):
+    snapshot = Snapshot([weighted(nasty_layer, kind, largest=2**53 + 1)], epoch=3)
     FORMS["matrix-market"].write(snapshot, tmp_path / "m.mtx")
     assert same(ns.load(tmp_path / "m.mtx"), snapshot)
     assert scipy.io.mmread(tmp_path / "m.mtx").shape == nasty_layer.biadjacency.shape  # an ordinary file
@@ -95,8 +77,8 @@ def test_broken_matrix_market(content, message, tmp_path):
     assert "m.mtx" in str(caught.value)
 
 
-def test_a_description_that_does_not_fit_is_refused(tmp_path):
-    snapshot = nasty(LayerGraph.from_mask(np.eye(3)), "float32")
+def test_a_description_that_does_not_fit_is_refused(tmp_path, weighted):
+    snapshot = Snapshot([weighted(LayerGraph.from_mask(np.eye(3)), "float32")], epoch=3)
     FORMS["matrix-market"].write(snapshot, tmp_path / "m.mtx")
     text = (tmp_path / "m.mtx").read_text()
     for old, new, message in (
@@ -121,11 +103,11 @@ def test_a_form_of_one_matrix_refuses_several(chain, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def several(layer: LayerGraph, kinds: list[str | None]) -> Snapshot:
+def several(weighted, layer: LayerGraph, kinds: list[str | None]) -> Snapshot:
     """Layers that share groups, with weights of different types, one without a link."""
     layers = []
     for i, kind in enumerate(kinds):
-        own = nasty(layer, kind).layers[0]
+        own = weighted(layer, kind, largest=2**53 + 1)
         layers.append(own.renamed(f"{own.name}{i}", f"g{i}" if layer.n_source != layer.n_target else f"n{i}", f"t{i}"))
     layers.append(LayerGraph.from_mask(np.zeros((3, 2)), "NA", "one", "two"))
     return Snapshot(layers)
@@ -136,18 +118,18 @@ LISTS = ["csv", "tsv", "parquet"]
 
 @pytest.mark.parametrize("form", LISTS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_lists_of_links_come_back_exactly(nasty_layer, kind, form, tmp_path):
-    snapshot = nasty(nasty_layer, kind)
+def test_lists_of_links_come_back_exactly(nasty_layer, kind, form, tmp_path, weighted, same):
+    snapshot = Snapshot([weighted(nasty_layer, kind, largest=2**53 + 1)], epoch=3)
     FORMS[form].write(snapshot, tmp_path / "m.x")
     assert same(ns.load(tmp_path / "m.x"), snapshot)
 
 
 @pytest.mark.parametrize("form", LISTS)
-def test_lists_of_several_layers_come_back_exactly(nasty_layer, form, tmp_path):
+def test_lists_of_several_layers_come_back_exactly(nasty_layer, form, tmp_path, same, weighted):
     for kinds in ([None, None], ["float32", None, "uint64"], ["float16", "float64", "int8", "bool"], ["bool", "bool"]):
         if form == "parquet" and "uint64" in kinds:
             kinds = ["float32", None, "uint8"]
-        snapshot = several(nasty_layer, kinds)
+        snapshot = several(weighted, nasty_layer, kinds)
         FORMS[form].write(snapshot, tmp_path / "m.x")
         assert same(ns.load(tmp_path / "m.x"), snapshot)
 

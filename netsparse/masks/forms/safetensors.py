@@ -6,15 +6,14 @@ from pathlib import Path
 
 import safetensors.numpy
 
-from netsparse.description import description_text, printable
+from netsparse.description import description_text
 from netsparse.graph import Snapshot
-from netsparse.masks.described import without_choice
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found
 from netsparse.masks.natural import natural
 from netsparse.masks.options import Options
 from netsparse.masks.safetensors_file import read_tensors, read_told
-from netsparse.masks.tensors import matrices_of
+from netsparse.masks.tensors import found_of
 from netsparse.masks.writing import state_of
 from netsparse.storage import write_whole
 
@@ -31,14 +30,7 @@ def read(path: Path, options: Options) -> Found:
     """List the layers of a model, in the natural order of their names."""
     tensors = read_tensors(path)
     tensors = {name: tensors[name] for name in sorted(tensors, key=natural)}
-    found = Found("safetensors", rows="out")
-    description = read_told(path, options)
-    if description is not None:
-        matrices = matrices_of(tensors, without_choice(options), found.notes)
-        names = [printable(layer.name) for layer in description.layers]
-        return Found(found.form, snapshot=description.of_matrices(names, matrices, "out", options))
-    found.matrices = matrices_of(tensors, options, found.notes)
-    return found
+    return found_of("safetensors", tensors, read_told(path, options), options)
 
 
 def write(snapshot: Snapshot, path: Path) -> None:

@@ -11,7 +11,7 @@ from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found, parsing
 from netsparse.masks.natural import natural
 from netsparse.masks.options import Options
-from netsparse.masks.tensors import Tensor, matrices_of
+from netsparse.masks.tensors import Tensor, found_of
 
 # Larger than the index of any model.
 _LARGEST_INDEX = 100_000_000
@@ -35,9 +35,8 @@ def read(path: Path, options: Options) -> Found:
         if missing:
             raise MaskFormatError(f"its file {shard} does not hold '{missing[0]}', which the index promises")
         tensors |= {name: held[name] for name in names}
-    found = Found("checkpoint of several files", rows="out")
-    found.matrices = matrices_of({name: tensors[name] for name in sorted(tensors, key=natural)}, options, found.notes)
-    return found
+    in_order = {name: tensors[name] for name in sorted(tensors, key=natural)}
+    return found_of("checkpoint of several files", in_order, None, options)
 
 
 def shards(path: Path) -> list[Path]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from netsparse.description import description_text, printable
+from netsparse.description import description_text
 from netsparse.graph import Snapshot
-from netsparse.masks.described import without_choice
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found
 from netsparse.masks.options import Options
-from netsparse.masks.tensors import matrices_of
+from netsparse.masks.tensors import found_of
 from netsparse.masks.torch_file import read_tensors, read_told
 from netsparse.masks.writing import state_of
 from netsparse.storage import write_whole
@@ -24,14 +23,7 @@ def recognises(head: Head) -> bool:
 
 def read(path: Path, options: Options) -> Found:
     """List the layers of a state dict, in its order."""
-    found = Found("torch state dict", rows="out")
-    tensors, description = read_tensors(path, options), read_told(path, options)
-    if description is not None:
-        matrices = matrices_of(tensors, without_choice(options), found.notes)
-        names = [printable(layer.name) for layer in description.layers]
-        return Found(found.form, snapshot=description.of_matrices(names, matrices, "out", options))
-    found.matrices = matrices_of(tensors, options, found.notes)
-    return found
+    return found_of("torch state dict", read_tensors(path, options), read_told(path, options), options)
 
 
 def write(snapshot: Snapshot, path: Path) -> None:
