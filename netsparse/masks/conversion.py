@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import scipy.sparse as sp
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
@@ -15,6 +17,9 @@ from netsparse.masks.files import load
 from netsparse.masks.form import FORMS, Form
 from netsparse.run import Run
 from netsparse.storage import umask
+
+# Layers, or the adjacency of an undirected graph.
+Network: TypeAlias = Snapshot | sp.csr_array
 
 # Forms of one layer, and what is written instead under their endings if there are several.
 _OF_SEVERAL = {"scipy": "npz"}
@@ -27,7 +32,7 @@ def convert(source: str | Path, target: str | Path, to: str | None = None, **opt
     r"""Read masks and write them in another form.
 
     All that a Snapshot holds is written: names, groups, sizes, links, weights and their type, epoch. Only ``.npy``
-    holds a matrix alone.
+    holds a matrix alone. Of an undirected graph the links are written, its nodes numbered as they were read.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ def convert(source: str | Path, target: str | Path, to: str | None = None, **opt
     to : str, optional
         Name of the form. Default: that of the target's ending; several epochs are written as snapshots.
     **options
-        Of `netsparse.load`: tensors, rows, threshold, chain, max_bytes.
+        Of `netsparse.load`: tensors, rows, threshold, chain, graph, max_bytes.
 
     Returns
     -------
@@ -74,9 +79,8 @@ def convert(source: str | Path, target: str | Path, to: str | None = None, **opt
     found = load(source, **options)
     if isinstance(found, (Run, list)):
         snapshots = found.snapshots() if isinstance(found, Run) else found
-        return _write_directory(snapshots, target, to or "snapshot")
-    if not isinstance(found, Snapshot):
-        raise NetsparseError(f"{source}: holds an undirected graph, which is measured but not converted")
+        are_layers = isinstance(found, Run) or all(isinstance(network, Snapshot) for network in found)
+        return _write_directory(snapshots, target, to or ("snapshot" if are_layers else "graphml"))
     _write(found, target, _form(to or _of_ending(target, found)))
     return [target]
 
@@ -92,25 +96,28 @@ def _written() -> list[str]:
     return [name for name, form in FORMS.items() if form.write is not None]
 
 
-def _of_ending(target: Path, snapshot: Snapshot) -> str:
+def _of_ending(target: Path, network: Network) -> str:
     """Choose the form that a file name stands for."""
     for name, form in FORMS.items():
         if form.write is not None and target.name.lower().endswith(form.endings):
-            return _OF_SEVERAL.get(name, name) if len(snapshot) > 1 else name
+            return _OF_SEVERAL.get(name, name) if isinstance(network, Snapshot) and len(network) > 1 else name
     endings = ", ".join(ending for form in FORMS.values() if form.write is not None for ending in form.endings)
     named = ", ".join(_written())
     raise NetsparseError(f"{target}: the ending names no form ({endings}); say it by --to (to=): {named}")
 
 
-def _write(snapshot: Snapshot, target: Path, form: Form) -> None:
-    assert form.write is not None
+def _write(network: Network, target: Path, form: Form) -> None:
+    write: Any = form.write if isinstance(network, Snapshot) else form.write_graph
+    if write is None:
+        able = ", ".join(name for name, other in FORMS.items() if other.write_graph is not None)
+        raise NetsparseError(f"{target}: this form holds layers, no undirected graph; one of these does: {able}")
     try:
-        form.write(snapshot, target)
+        write(network, target)
     except OSError as error:
         raise NetsparseError(f"{target}: cannot be written: {error.strerror or error}") from error
 
 
-def _write_directory(snapshots: Iterable[Snapshot], target: Path, to: str) -> list[Path]:
+def _write_directory(networks: Iterable[Network], target: Path, to: str) -> list[Path]:
     """Write a file an epoch, aside, and then put the directory in its place."""
     form = _form(to)
     ending = _ENDINGS.get(to) or form.endings[0]
@@ -120,9 +127,10 @@ def _write_directory(snapshots: Iterable[Snapshot], target: Path, to: str) -> li
         raise NetsparseError(f"{target}: cannot be written: {error.strerror or error}") from error
     try:
         names = []
-        for i, snapshot in enumerate(snapshots):
-            names.append(f"epoch-{i if snapshot.epoch is None else snapshot.epoch:04d}{ending}")
-            _write(snapshot, aside / names[-1], form)
+        for i, network in enumerate(networks):
+            epoch = network.epoch if isinstance(network, Snapshot) else None
+            names.append(f"epoch-{i if epoch is None else epoch:04d}{ending}")
+            _write(network, aside / names[-1], form)
         if len(set(names)) < len(names):
             raise NetsparseError(f"{target}: two snapshots are of the same epoch")
         aside.chmod(0o777 & ~umask())

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import scipy.sparse as sp
+
 from netsparse.errors import MaskFormatError
 from netsparse.graph import Snapshot
 from netsparse.masks.found import Found
@@ -83,6 +85,8 @@ class Form:
         Takes path and options, gives `Found`. May raise any `NetsparseError`; wraps its parser by `parsing`.
     write : callable, optional
         Takes snapshot and path, and writes the file whole (see `netsparse.storage.write_whole`).
+    write_graph : callable, optional
+        The same of the symmetric adjacency of an undirected graph.
     endings : tuple of str
         File names that are written in this form unless the user names another.
     """
@@ -92,6 +96,7 @@ class Form:
     read: Callable[[Path, Options], Found]
     write: Callable[[Snapshot, Path], None] | None = None
     endings: tuple[str, ...] = ()
+    write_graph: Callable[[sp.csr_array, Path], None] | None = None
 
 
 FORMS: Registry[Form] = Registry("form of masks")

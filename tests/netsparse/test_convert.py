@@ -2,6 +2,7 @@
 
 import itertools
 
+import networkx as nx
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -218,3 +219,31 @@ def test_a_graph_is_not_converted(tmp_path):
     (tmp_path / "g.csv").write_text("source,target\na,b\n")
     with pytest.raises(NetsparseError, match="an undirected graph"):
         convert(tmp_path / "g.csv", tmp_path / "b.csv", graph=True)
+
+
+@pytest.mark.parametrize("form", [name for name, form in FORMS.items() if form.write_graph is not None])
+def test_undirected_graphs_come_back_exactly(form, tmp_path):
+    graph = nx.karate_club_graph()
+    nx.write_graphml(graph, tmp_path / "karate.graphml")
+    before = ns.load(tmp_path / "karate.graphml")
+    convert(tmp_path / "karate.graphml", tmp_path / "out", to=form)
+    after = ns.load(tmp_path / "out", graph=True)
+    assert (before != after).nnz == 0
+    alone = sp.csr_array(np.zeros((2, 2)))
+    sp.save_npz(tmp_path / "alone.npz", alone)
+    if form in ("csv", "tsv"):
+        with pytest.raises(NetsparseError, match="nodes without any, and 2 have none"):
+            convert(tmp_path / "alone.npz", tmp_path / "two", to=form, graph=True)
+    else:
+        convert(tmp_path / "alone.npz", tmp_path / "two", to=form, graph=True)
+        assert ns.load(tmp_path / "two", graph=True).shape == (2, 2)
+
+
+def test_undirected_graphs_of_several_epochs(tmp_path):
+    for epoch in (1, 2):
+        nx.write_graphml(nx.path_graph(3 + epoch), tmp_path / f"g{epoch}.graphml")
+    written = convert(tmp_path / "g*.graphml", tmp_path / "all", to="matrix-market")
+    assert [path.name for path in written] == ["epoch-0000.mtx", "epoch-0001.mtx"]
+    assert [graph.shape[0] for graph in ns.load(tmp_path / "all", graph=True)] == [4, 5]
+    with pytest.raises(NetsparseError, match="holds layers, no undirected graph; one of these does: scipy"):
+        convert(tmp_path / "g1.graphml", tmp_path / "g.pt")

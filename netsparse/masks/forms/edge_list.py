@@ -7,13 +7,16 @@ import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from netsparse.description import description_text, printable
-from netsparse.errors import MaskFormatError
+from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.described import description_in_comments
 from netsparse.masks.form import FORMS, Form, Head
@@ -184,6 +187,35 @@ def _table(layer: LayerGraph, has_weights: bool) -> pd.DataFrame:
     return table.assign(weight=layer.weights.astype(kind))
 
 
+def _write_graph(adjacency: sp.csr_array, path: Path, separator: str) -> None:
+    """Write each link once; nodes are known by their links alone.
+
+    Raises
+    ------
+    NetsparseError
+        If a node has none.
+    """
+    n_alone = int((np.diff(adjacency.indptr) == 0).sum())
+    if n_alone:
+        raise NetsparseError(
+            f"a list of links cannot tell of nodes without any, and {n_alone:,} have none: use scipy, matrix-market, "
+            "graphml or gml"
+        )
+    pairs = np.column_stack(sp.triu(adjacency).coords)
+    text = pd.DataFrame(pairs, columns=list(COLUMNS[:2])).to_csv(sep=separator, index=False, lineterminator="\n")
+    write_whole(path, text.encode())
+
+
 _SUMMARY = "list of links (.csv, .tsv, .txt): columns source, target, perhaps weight and layer"
-FORMS.add("csv", Form(_SUMMARY, recognises, read, write_csv, (".csv",)))
-FORMS.add("tsv", Form("the same, tab-separated", lambda head: False, read, write_tsv, (".tsv", ".txt")))
+FORMS.add("csv", Form(_SUMMARY, recognises, read, write_csv, (".csv",), partial(_write_graph, separator=",")))
+FORMS.add(
+    "tsv",
+    Form(
+        "the same, tab-separated",
+        lambda head: False,
+        read,
+        write_tsv,
+        (".tsv", ".txt"),
+        partial(_write_graph, separator="\t"),
+    ),
+)

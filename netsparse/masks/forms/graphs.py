@@ -233,17 +233,44 @@ def _exported(snapshot: Snapshot) -> nx.Graph:
 
 def write_graphml(snapshot: Snapshot, path: Path) -> None:
     """Write the network as one graph."""
-    content = io.BytesIO()
-    nx.write_graphml_xml(_exported(snapshot), content)
-    write_whole(path, content.getvalue())
+    _write_graphml(_exported(snapshot), path)
 
 
 def write_gml(snapshot: Snapshot, path: Path) -> None:
     """Write the network as one graph."""
-    text = "\n".join(nx.generate_gml(_exported(snapshot)))
+    _write_gml(_exported(snapshot), path)
+
+
+def _plain(adjacency: sp.csr_array) -> nx.Graph:
+    """Give an undirected graph for networkx, without the ones that its links weigh."""
+    graph = nx.empty_graph(adjacency.shape[0])
+    graph.add_edges_from(np.column_stack(sp.triu(adjacency).coords).tolist())
+    return graph
+
+
+def _write_graphml(graph: nx.Graph, path: Path) -> None:
+    content = io.BytesIO()
+    nx.write_graphml_xml(graph, content)
+    write_whole(path, content.getvalue())
+
+
+def _write_gml(graph: nx.Graph, path: Path) -> None:
+    text = "\n".join(nx.generate_gml(graph))
     text = _NO_DIGIT.sub(r"\1.0E", text)  # igraph wants a digit behind the point
     write_whole(path, f"{text}\n".encode("ascii"))
 
 
-FORMS.add("graphml", Form("GraphML graph (.graphml)", recognises_graphml, read_graphml, write_graphml, (".graphml",)))
-FORMS.add("gml", Form("GML graph (.gml)", recognises_gml, read_gml, write_gml, (".gml",)))
+def write_plain_graphml(adjacency: sp.csr_array, path: Path) -> None:
+    """Write an undirected graph."""
+    _write_graphml(_plain(adjacency), path)
+
+
+def write_plain_gml(adjacency: sp.csr_array, path: Path) -> None:
+    """Write an undirected graph."""
+    _write_gml(_plain(adjacency), path)
+
+
+_GRAPHML = (recognises_graphml, read_graphml, write_graphml, (".graphml",), write_plain_graphml)
+_GML = (recognises_gml, read_gml, write_gml, (".gml",), write_plain_gml)
+FORMS.add("graphml", Form("GraphML graph (.graphml)", *_GRAPHML))
+FORMS.add("gml", Form("GML graph (.gml)", *_GML))

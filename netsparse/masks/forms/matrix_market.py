@@ -103,4 +103,12 @@ def write(snapshot: Snapshot, path: Path) -> None:
     write_whole(path, content.getvalue())
 
 
-FORMS.add("matrix-market", Form("Matrix Market (.mtx): one matrix, as text", recognises, read, write, (".mtx",)))
+def write_graph(adjacency: sp.csr_array, path: Path) -> None:
+    """Write an adjacency, half of it, as a symmetric pattern."""
+    content = io.BytesIO()
+    scipy.io.mmwrite(content, sp.coo_array(adjacency), field="pattern", symmetry="symmetric")
+    write_whole(path, content.getvalue())
+
+
+_SUMMARY = "Matrix Market (.mtx): one matrix, as text"
+FORMS.add("matrix-market", Form(_SUMMARY, recognises, read, write, (".mtx",), write_graph))

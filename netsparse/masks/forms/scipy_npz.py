@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -51,5 +52,12 @@ def write(snapshot: Snapshot, path: Path) -> None:
     write_whole(path, npz(arrays))
 
 
+def write_graph(adjacency: sp.csr_array, path: Path) -> None:
+    """Write an adjacency as scipy.sparse.save_npz does."""
+    content = io.BytesIO()
+    sp.save_npz(content, adjacency)
+    write_whole(path, content.getvalue())
+
+
 _SUMMARY = "SciPy sparse matrix (.npz): CSR, CSC, COO, BSR or DIA, one layer"
-FORMS.add("scipy", Form(_SUMMARY, recognises, read, write, (".npz",)))
+FORMS.add("scipy", Form(_SUMMARY, recognises, read, write, (".npz",), write_graph))
