@@ -57,6 +57,8 @@ class Unit:
         Without a graph: the run directory, or the file of masks, from which who measures reads it.
     options : Options, optional
         How masks are read; none of a run.
+    state : tuple
+        Of the file when it was looked at (see `Masks`).
     """
 
     run: str
@@ -66,6 +68,7 @@ class Unit:
     graph: Any = None
     path: str = ""
     options: Options | None = None
+    state: tuple[tuple[int, int], ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -91,6 +94,8 @@ class Unit:
     def _read(self) -> LayerGraph | Snapshot:
         if self.options is not None:
             masks = scan_file(Path(self.path), self.options)
+            if masks.state != self.state:
+                raise NetsparseError(f"{self.path}: has changed since it was looked at; measure it again")
             return masks[self.layer].read() if self.scope == "layer" else masks.snapshot()
         assert self.epoch is not None
         snapshot = Run(self.path).snapshot(self.epoch)
@@ -198,7 +203,7 @@ def _units_of_masks(masks: Masks, run: str) -> Iterator[Unit]:
         return
     path = str(masks.path.resolve())
     for layer in masks.layers:
-        yield Unit(run, masks.epoch, "layer", layer.name, path=path, options=masks.options)
+        yield Unit(run, masks.epoch, "layer", layer.name, path=path, options=masks.options, state=masks.state)
     n_bytes = masks.n_links * _BYTES_A_LINK if is_network else 0
     if n_bytes > masks.options.max_bytes:
         _log.warning(
@@ -207,7 +212,7 @@ def _units_of_masks(masks: Masks, run: str) -> Iterator[Unit]:
             readable(n_bytes),
         )
     elif is_network:
-        yield Unit(run, masks.epoch, "network", "", path=path, options=masks.options)
+        yield Unit(run, masks.epoch, "network", "", path=path, options=masks.options, state=masks.state)
 
 
 def _units(graph: Any, run: str) -> Iterator[Unit]:

@@ -520,7 +520,9 @@ def _mask_options(
     max_memory: float | None,
 ) -> dict[str, Any]:
     """Return the options of `netsparse.load` that the command line gives."""
-    max_bytes = None if max_memory is None else max(0, int(max_memory * 1e9))
+    if max_memory is not None and not 0 < max_memory < 1e9:
+        raise NetsparseError(f"--max-memory is a positive number of gigabytes, such as 8, not {max_memory}")
+    max_bytes = None if max_memory is None else int(max_memory * 1e9)
     given = {"tensors": tensors, "rows": rows, "threshold": threshold, "chain": chain, "max_bytes": max_bytes}
     return {**given, "graph": graph}
 

@@ -9,5 +9,9 @@ class MaskFormatError(NetsparseError):
     """A file or array does not hold a mask that can be read."""
 
 
+class NoMasksError(MaskFormatError):
+    """A file is in order, but holds no masks; in a directory such files are passed over."""
+
+
 class NothingToDrawError(NetsparseError):
     """A figure has nothing to show for this table or run; the message says why."""

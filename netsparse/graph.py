@@ -369,21 +369,23 @@ class Snapshot:
         Layers are the modules that give a graph of themselves (``to_graph``: `SparseLinear`) or have a ``weight`` and a
         ``weight_mask`` of two dimensions, or the four of a convolution, which count as a matrix (n_out, n_in · k · k)
         (layers under a `TopologyScheduler`, layers pruned by ``torch.nn.utils.prune``);
-        if the model has none, every linear module, its non-zero weights being the links.
+        if the model has none, every linear and convolutional module, its non-zero weights being the links.
         Layers join only where the model's ``group_names`` say so (a dict,
         layer name -> (source, target)); else each stands alone.
 
         Raises
         ------
         NetsparseError
-            If the model holds no such module.
+            If it is no torch model, or holds no such module.
         """
+        if not hasattr(model, "named_modules"):
+            raise NetsparseError(f"a {type(model).__name__} is no torch model (torch.nn.Module)")
         modules = [(name or "layer", m) for name, m in model.named_modules() if getattr(m, "weight", None) is not None]
-        matrices = [(name, m) for name, m in modules if getattr(m.weight, "ndim", 0) == 2]
+        matrices = [(n, m) for n, m in modules if hasattr(m, "in_features") or getattr(m.weight, "ndim", 0) == 4]
         masked = [(name, m) for name, m in modules if hasattr(m, "to_graph") or _has_mask(m)]
-        chosen = masked or [(name, m) for name, m in matrices if hasattr(m, "in_features")]
+        chosen = masked or [(n, m) for n, m in matrices if m.weight.ndim in (2, 4)]
         if not chosen:
-            raise NetsparseError("the model has no linear layer to make a snapshot of")
+            raise NetsparseError("the model has no linear or convolutional layer to make a snapshot of")
         groups = getattr(model, "group_names", {})
         layers = []
         for name, module in chosen:
@@ -392,8 +394,8 @@ class Snapshot:
                 layers.append(module.to_graph(name, source, target))
                 continue
             weight, mask = module.weight, getattr(module, "weight_mask", None)
-            if weight.ndim == 4 and mask is not None:
-                weight, mask = weight.flatten(1), mask.flatten(1)
+            if weight.ndim == 4:
+                weight, mask = weight.flatten(1), None if mask is None else mask.flatten(1)
             layers.append(LayerGraph.from_weight(weight, name, source, target, mask=mask))
         return cls(layers, epoch)
 

@@ -118,7 +118,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) 
                 *([str(masks.epoch)] if several else []),
                 *(Text(cell) for cell in cells),
                 f"{row.n_links:,}",
-                f"{100 * row.density:.4g} %",
+                "–" if pd.isna(row.density) else f"{100 * row.density:.4g} %",
             )
     console = _console(file)
     console.print(shown if shown.row_count else shown.title)

@@ -7,14 +7,14 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netsparse.errors import MaskFormatError, NetsparseError
+from netsparse.errors import MaskFormatError, NetsparseError, NoMasksError
 from netsparse.masks.form import FORMS, Form, Head
-from netsparse.masks.found import naming, open_file
+from netsparse.masks.found import naming, open_file, state_of
 from netsparse.masks.natural import natural
 from netsparse.masks.options import Options
 from netsparse.masks.stored import Masks
@@ -26,7 +26,16 @@ _log = logging.getLogger("netsparse")
 _SHARD = re.compile(r"-\d+-of-\d+\.")
 
 
-def load(path: str | Path, **options: Any) -> Any:
+def load(
+    path: str | Path,
+    *,
+    tensors: str | Iterable[str] | None = None,
+    rows: str | None = None,
+    threshold: float | None = None,
+    chain: str | Path | Mapping[str, Any] | None = None,
+    graph: bool = False,
+    max_bytes: int | None = None,
+) -> Any:
     """Read a run directory, a snapshot, or another program's masks, whole.
 
     The file is known by its content, whatever its name. Nothing is ever unpickled. docs/masks.md tells all forms, and
@@ -74,7 +83,7 @@ def load(path: str | Path, **options: Any) -> Any:
     ...     load(os.path.join(folder, "mask.npy"))
     Snapshot(1 layers, 6 neurons, 3 links)
     """
-    chosen = Options.of(**options)
+    chosen = Options.of(tensors, rows, threshold, chain, graph, max_bytes)
     path = Path(path)
     if is_run(path):
         return check_run(path, chosen)
@@ -87,11 +96,25 @@ def load(path: str | Path, **options: Any) -> Any:
     return whole if isinstance(found, list) else whole[0]
 
 
-def scan(path: str | Path, **options: Any) -> Masks | list[Masks]:
-    """Look at what lies in a file, to read it layer by layer (see `load`, which reads it whole).
+def scan(
+    path: str | Path,
+    *,
+    tensors: str | Iterable[str] | None = None,
+    rows: str | None = None,
+    threshold: float | None = None,
+    chain: str | Path | Mapping[str, Any] | None = None,
+    graph: bool = False,
+    max_bytes: int | None = None,
+) -> Masks | list[Masks]:
+    """Look at what lies in a file, to read it layer by layer.
 
     Dense matrices, as in checkpoints, are read when they are asked for, so that a model of billions of weights takes
-    the memory of its largest layer.
+    the memory of its largest layer. A file that has changed since is refused.
+
+    Parameters
+    ----------
+    path, tensors, rows, threshold, chain, graph, max_bytes
+        As `load`, which reads it whole.
 
     Returns
     -------
@@ -109,12 +132,21 @@ def scan(path: str | Path, **options: Any) -> Masks | list[Masks]:
     LayerGraph('fc1', source 'group 0' (3) -> target 'group 1' (3), 3 links, density 33.33 %)
     LayerGraph('fc2', source 'group 1' (3) -> target 'group 2' (2), 6 links, density 100.00 %)
     """
-    return scan_all(Path(path), Options.of(**options))
+    return scan_all(Path(path), Options.of(tensors, rows, threshold, chain, graph, max_bytes))
 
 
 def is_run(path: Path) -> bool:
-    """Whether a path is a run directory."""
-    return path.is_dir() and (path / "snapshots").is_dir()
+    """Whether a path is a run directory.
+
+    Raises
+    ------
+    NetsparseError
+        If there can be no such path.
+    """
+    try:
+        return path.is_dir() and (path / "snapshots").is_dir()
+    except OSError as error:
+        raise NetsparseError(f"{str(path)[:200]}: cannot be read: {error.strerror}") from error
 
 
 def files_of(path: Path) -> dict[str, Path]:
@@ -131,7 +163,7 @@ def files_of(path: Path) -> dict[str, Path]:
     files = _files(path)
     if isinstance(files, Path):
         return {"content": files, **{part.name: part for part in parts_of(files)}}
-    return {file.name: file for file in files}
+    return dict(zip(_labels(files), files, strict=True))
 
 
 def check_run(path: Path, options: Options) -> Run:
@@ -151,7 +183,7 @@ def scan_all(path: Path, options: Options) -> Masks | list[Masks]:
     files = _files(path)
     if isinstance(files, Path):
         return scan_file(files, options)
-    found = [scan_file(file, options) for file in files]
+    found, files = _scan_several(path, files, options)
     if len(files) > 1 and all(masks.only_name_is_of_file for masks in found):
         options = replace(options, only_name=_common_name(files))
         found = [scan_file(file, options) for file in files]
@@ -160,12 +192,38 @@ def scan_all(path: Path, options: Options) -> Masks | list[Masks]:
     return sorted(found, key=lambda masks: masks.epoch or 0)
 
 
+def _scan_several(path: Path, files: list[Path], options: Options) -> tuple[list[Masks], list[Path]]:
+    """Look at the files of a directory, of which those without masks are passed over, or of a pattern."""
+    if not path.is_dir():
+        return [scan_file(file, options) for file in files], files
+    found, passed, first = [], [], None
+    for file in files:
+        try:
+            found.append(scan_file(file, options))
+        except NoMasksError as error:
+            first = first or error
+            passed.append(f"{file.name} was passed over: {str(error).removeprefix(f'{file}: ')}")
+    if first is not None and not found:
+        raise first
+    forms = {masks.form: masks.path.name for masks in found}
+    if len(forms) > 1:
+        told = ", ".join(f"{name} ({form})" for form, name in forms.items())
+        raise NetsparseError(
+            f"{path}: holds masks of several forms: {told}; name one file, or a pattern such as "
+            f"'{path / ('*' + found[0].path.suffix)}'"
+        )
+    if found:
+        found[0] = replace(found[0], notes=(*found[0].notes, *passed))
+    return found, [masks.path for masks in found]
+
+
 def scan_file(path: Path, options: Options) -> Masks:
     """Look at what lies in one file (see `scan`)."""
     open_file(path)
     with naming(path):
         form = _recognise(Head(path))
-        return Masks.of(path, form.read(path, options), options)
+        masks = Masks.of(path, form.read(path, options), options)
+        return replace(masks, state=tuple(state_of(file) for file in (path, *parts_of(path))))
 
 
 def _recognise(head: Head) -> Form:
@@ -202,12 +260,20 @@ def _files(path: Path) -> Path | list[Path]:
     if path.is_dir():
         return _files_in(path)
     if not path.exists() and glob.has_magic(str(path)):
-        matches = sorted((Path(name) for name in glob.iglob(str(path))), key=lambda file: natural(file.name))
-        files = [file for file in matches if file.is_file()]
+        files = sorted(_matches(path), key=lambda file: [natural(part) for part in file.parts])
         if not files:
             raise NetsparseError(f"{path}: no file has a name of this pattern")
         return files
     return path
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """Find files by a pattern; ``**`` is any number of folders, but no links to folders, which may lead in circles."""
+    parts = pattern.parts
+    n_plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    for file in Path(*parts[:n_plain]).glob(str(Path(*parts[n_plain:]))):
+        if file.is_file() and not (file.name.startswith(".") and not parts[-1].startswith(".")):
+            yield file
 
 
 def _files_in(folder: Path) -> Path | list[Path]:
@@ -248,6 +314,15 @@ def parts_of(file: Path) -> list[Path]:
         return sharded.shards(file) if file.is_file() and sharded.recognises(Head(file)) else []
 
 
+def _labels(files: Sequence[Path]) -> list[str]:
+    """Name files by what distinguishes them: their own names, or the ways to them."""
+    names = [file.name for file in files]
+    if len(set(names)) == len(names):
+        return names
+    folder = os.path.commonpath([file.parent for file in files])
+    return [os.path.relpath(file, folder) for file in files]
+
+
 def _common_name(files: Sequence[Path]) -> str:
     """Return what the names of files begin with, without the number of the epoch."""
     prefix = os.path.commonprefix([file.stem for file in files])  # noqa: RUF071 (of characters, not of folders)
@@ -258,7 +333,7 @@ def _epochs(files: Sequence[Path]) -> list[int | None]:
     """Take the last number of each name as its epoch if they ascend, else the place in the order."""
     if len(files) == 1:
         return [None]
-    numbers = [re.findall(r"[0-9]{1,9}", file.stem)[-1:] for file in files]
+    numbers = [re.findall(r"[0-9]{1,9}", str(Path(label).with_suffix("")))[-1:] for label in _labels(files)]
     if all(numbers):
         epochs = [int(number[0]) for number in numbers]
         if all(before < after for before, after in itertools.pairwise(epochs)):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import scipy.sparse as sp
 
 from netsparse.errors import MaskFormatError, NetsparseError
@@ -103,6 +104,40 @@ def parsing(form: str) -> Iterator[None]:
         raise MaskFormatError(f"not a readable {form}: {told or type(error).__name__}") from error
 
 
+Blocks = Callable[[], Iterator[np.ndarray]]
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """Return what changes when a file does: its size and the time of its last change.
+
+    Raises
+    ------
+    MaskFormatError
+        If it is not there any more.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise MaskFormatError(f"{path.name} cannot be read any more: {error.strerror}") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def unchanged(path: Path, blocks: Blocks) -> Blocks:
+    """Give blocks of a file only as long as it is as it is now: places in it were read before."""
+    before = state_of(path)
+
+    def check() -> None:
+        if state_of(path) != before:
+            raise MaskFormatError(f"{path.name} has changed since it was looked at; look again")
+
+    def as_before() -> Iterator[np.ndarray]:
+        check()
+        yield from blocks()
+        check()
+
+    return as_before
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Put the file's name before what was wrong with it."""
@@ -111,7 +146,7 @@ def naming(path: Path) -> Iterator[None]:
     except MaskFormatError as error:
         if str(error).startswith(str(path)):
             raise
-        raise MaskFormatError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def open_file(path: Path) -> None:
@@ -124,7 +159,10 @@ def open_file(path: Path) -> None:
     """
     try:
         if not path.is_file():
-            raise NetsparseError(f"{path}: {'not a regular file' if path.exists() else 'no such file or directory'}")
+            what = "not a regular file" if path.exists() else "no such file or directory"
+            if path.is_symlink() and not path.exists():
+                what = "a symbolic link that leads nowhere, or in a circle"
+            raise NetsparseError(f"{path}: {what}")
         path.open("rb").close()
     except OSError as error:
         raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error

@@ -67,12 +67,14 @@ class Options:
         NetsparseError
             If a value makes no sense, or the TOML file of the chain cannot be read.
         """
-        patterns = (tensors,) if isinstance(tensors, str) else tuple(tensors or ())
+        are_several = isinstance(tensors, Iterable) and not isinstance(tensors, str)
+        patterns: tuple[Any, ...] = tuple(tensors or ()) if are_several or tensors is None else (tensors,)
         if any(not isinstance(pattern, str) or not pattern for pattern in patterns):
             raise NetsparseError(f"tensors are chosen by patterns of their names, such as '*.mlp.*'; not {tensors!r}")
         if rows not in (None, "in", "out"):
             raise NetsparseError(f"rows are 'in' (source neurons) or 'out' (target neurons), not {rows!r}")
-        if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold < math.inf):
+        is_number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+        if threshold is not None and not (is_number and 0 <= threshold < math.inf):
             raise NetsparseError(f"the threshold of |weight| is a number of at least 0, not {threshold!r}")
         if max_bytes is None:
             max_bytes = int(_SHARE * physical_memory())

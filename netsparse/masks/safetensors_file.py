@@ -9,7 +9,7 @@ from pathlib import Path
 import safetensors
 
 from netsparse.masks.described import Description, read_description
-from netsparse.masks.found import parsing
+from netsparse.masks.found import parsing, unchanged
 from netsparse.masks.options import Options
 from netsparse.masks.tensors import Tensor, blocks_of_file
 
@@ -53,7 +53,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         start = _LENGTH_BYTES + length + header[name]["data_offsets"][0]
         tensor = Tensor(shape, kind, lambda: iter(()))
         rows, columns = tensor.matrix_shape if len(shape) > 1 else (1, shape[0] if shape else 1)
-        tensor.blocks = partial(blocks_of_file, path, start, rows, columns, kind)
+        tensor.blocks = unchanged(path, partial(blocks_of_file, path, start, rows, columns, kind))
         tensors[name] = tensor
     return tensors
 

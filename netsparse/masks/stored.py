@@ -13,6 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from netsparse.adjacency import symmetric
+from netsparse.description import printable
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.dense import BYTES_A_LINK
@@ -21,7 +22,7 @@ from netsparse.masks.options import Options
 from netsparse.masks.sparse import above
 
 # Bytes that a link takes in a layer that is held: index, mark and weight.
-_BYTES_A_LINK = 12
+HELD_BYTES_A_LINK = 12
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Masks:
     notes : tuple of str
         What a user should hear of, such as duplicates that were merged.
     options : Options
+    state : tuple
+        Size and time of the last change of each file, when it was looked at.
     """
 
     path: Path
@@ -94,6 +97,7 @@ class Masks:
     read_as: tuple[str, ...]
     notes: tuple[str, ...]
     options: Options
+    state: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, path: Path, found: Found, options: Options) -> Masks:
@@ -177,7 +181,9 @@ class Masks:
         if self.graph is not None:
             raise NetsparseError(f"{self.path}: holds an undirected graph, not layers")
         if not self.in_memory:
-            self.options.check_memory(f"{self.path}: all {self.n_links:,} links together", self.n_links * _BYTES_A_LINK)
+            self.options.check_memory(
+                f"{self.path}: all {self.n_links:,} links together", self.n_links * HELD_BYTES_A_LINK
+            )
         return Snapshot(list(self), self.epoch)
 
     def table(self) -> pd.DataFrame:
@@ -227,6 +233,9 @@ def _as_graph(found: Found, options: Options, read_as: list[str]) -> sp.csr_arra
     pattern = matrix.layer("in", options).biadjacency
     if (pattern != pattern.T).nnz:
         read_as.append("the adjacency is not symmetric: links are taken without their direction")
+    n_loops = int((pattern.diagonal() != 0).sum())
+    if n_loops:
+        read_as.append(f"{n_loops:,} loop{' was' if n_loops == 1 else 's were'} left out")
     return symmetric(np.column_stack(pattern.tocoo().coords).astype(np.int64), matrix.shape[0])
 
 
@@ -260,7 +269,7 @@ def _of_matrices(path: Path, found: Found, options: Options, read_as: list[str])
         own = matrix.fixed_rows or rows
         n_source, n_target = matrix.shape if own == "in" else matrix.shape[::-1]
         name = options.only_name if len(found.matrices) == 1 and options.only_name else matrix.name
-        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name) or "layer"
+        name = printable(name) or "layer"
         ends = (f"{name}.source", f"{name}.target", n_source, n_target)
         layers.append(StoredLayer(name, *ends, matrix.kind, matrix, own, path, options))
     return layers
@@ -299,6 +308,8 @@ def _joined_by_name(layers: Sequence[StoredLayer], chain: Sequence[tuple[str, st
     ]
     sizes: dict[str, tuple[int, str]] = {}
     for layer in joined:
+        if layer.source == layer.target:
+            raise MaskFormatError(f"the chain joins layer '{layer.name}' from group '{layer.source}' to itself")
         for group, size in ((layer.source, layer.n_source), (layer.target, layer.n_target)):
             before, first = sizes.setdefault(group, (size, layer.name))
             if before != size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +13,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from netsparse.description import printable
-from netsparse.errors import MaskFormatError
+from netsparse.errors import MaskFormatError, NoMasksError
 from netsparse.graph import LayerGraph
 from netsparse.masks.dense import DenseMatrix, rows_at_a_time
 from netsparse.masks.described import Description, without_choice
 from netsparse.masks.found import Found, Matrix
 from netsparse.masks.options import Options
-from netsparse.masks.sparse import SparseMatrix, above
+from netsparse.masks.sparse import SparseMatrix, above, check_shape
+from netsparse.matrices import to_csr
 
 # What may be a weight or a mask: wider integers are indices. Of each: NumPy's type of its bytes.
 KINDS = {
@@ -32,6 +34,9 @@ KINDS = {
     "int8": "i1",
     "uint8": "u1",
 }
+
+# How a parametrization calls the weight itself.
+_ORIGINAL = ".parametrizations.weight.original"
 
 # The parts of a SparseLinear's links in its state dict, beside its weights.
 _LINKS = ("source_start", "targets", "shape")
@@ -119,8 +124,9 @@ def matrices_of(tensors: Mapping[str, Tensor], options: Options, notes: list[str
     """Find the layers among named tensors, in their order.
 
     A layer is a tensor of two dimensions, or of a convolution's four, that holds floating-point numbers, truth values
-    or bytes. ``NAME_orig`` with ``NAME_mask`` (torch.nn.utils.prune) and ``NAME`` with ``NAME_mask`` are one layer,
-    whose links are the mask's; the links of a `SparseLinear` are its own. ``.weight`` is left out of the names.
+    or bytes. ``NAME_orig`` with ``NAME_mask`` (torch.nn.utils.prune), ``NAME`` with ``NAME_mask``, and a weight with a
+    parametrization that has a ``mask`` (torch.ao.pruning, sparsimony) are one layer, whose links are the mask's; the
+    links of a `SparseLinear` are its own. ``.weight`` is left out of the names.
 
     Raises
     ------
@@ -129,9 +135,14 @@ def matrices_of(tensors: Mapping[str, Tensor], options: Options, notes: list[str
     """
     links = _links_of(tensors)
     weights = {name: tensor for name, tensor in tensors.items() if tensor.is_weight or tensor.sparse is not None}
-    taken = {f"{_base(name)}_mask" for name in weights if f"{_base(name)}_mask" in weights} | set(links)
+    masks = {name: mask for name in weights if (mask := _mask_of(name, tensors)) is not None}
+    taken = {*masks.values(), *links}
     names = [name for name in tensors if name in links or (name in weights and name not in taken)]
     short = {name: _base(name).removesuffix(".weight") or name for name in names}
+    kernels = [name for name, tensor in tensors.items() if tensor.kind in KINDS and len(tensor.shape) in (3, 5)]
+    if kernels:
+        more = f" and {len(kernels) - 4} more" if len(kernels) > 4 else ""
+        notes.append(f"left out, since they have 3 or 5 dimensions: {', '.join(kernels[:4])}{more}")
     layers = list(short.values())
     matrices: list[Matrix] = []
     for name in names:
@@ -139,27 +150,54 @@ def matrices_of(tensors: Mapping[str, Tensor], options: Options, notes: list[str
         if name in links:
             matrices.append(KnownLinks(links[name].renamed(layer, "source", "target")))
         elif options.takes(layer) or options.takes(name):
-            matrices.append(_matrix(layer, name, weights, options, notes))
+            own = tensors[masks[name]] if name in masks else None
+            matrices.append(_matrix(layer, weights[name], own, options, notes))
     if not names:
         told = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in list(tensors.items())[:4]) or "nothing"
-        raise MaskFormatError(f"no two-dimensional weight among its tensors: {told}")
+        raise NoMasksError(f"no two-dimensional weight among its tensors: {told}")
     return matrices
 
 
 def _base(name: str) -> str:
+    """Return the name of the weight that a tensor is a part of."""
+    if name.endswith(_ORIGINAL):
+        return name.replace("parametrizations.", "").removesuffix(".original")
     return name.removesuffix("_orig")
 
 
-def _matrix(layer: str, name: str, weights: Mapping[str, Tensor], options: Options, notes: list[str]) -> Matrix:
-    tensor, mask = weights[name], weights.get(f"{_base(name)}_mask")
+def _mask_of(name: str, tensors: Mapping[str, Tensor]) -> str | None:
+    """Find the mask of a weight: of torch.nn.utils.prune, or of a parametrization (torch.ao.pruning, sparsimony)."""
+    if name.endswith(_ORIGINAL):
+        stem = name.removesuffix("original")
+        own = [other for other in tensors if other.startswith(stem) and re.fullmatch(r"\d+\.mask", other[len(stem) :])]
+        if len(own) > 1:
+            raise MaskFormatError(f"the weight '{name}' has {len(own)} masks; apply them, and save the weights")
+        return own[0] if own else None
+    mask = f"{_base(name)}_mask"
+    return mask if mask in tensors else None
+
+
+def _matrix(layer: str, tensor: Tensor, mask: Tensor | None, options: Options, notes: list[str]) -> Matrix:
+    if mask is not None and mask.shape != tensor.shape:
+        raise MaskFormatError(f"layer '{layer}': the mask has shape {mask.shape}, the weight {tensor.shape}")
     if tensor.sparse is not None:
+        if mask is not None:
+            raise MaskFormatError(f"layer '{layer}': sparse weights under a mask; apply it, and save the weights alone")
         return SparseMatrix(layer, tensor.sparse(), options, notes)
+    check_shape(layer, tensor.matrix_shape, options)
     dense = DenseMatrix(layer, tensor.matrix_shape, tensor.kind, tensor.blocks)
-    if mask is not None and mask.sparse is None:
-        if mask.shape != tensor.shape:
-            raise MaskFormatError(f"layer '{layer}': the mask has shape {mask.shape}, the weight {tensor.shape}")
-        dense.mask = DenseMatrix(layer, mask.matrix_shape, mask.kind, mask.blocks)
+    if mask is not None:
+        blocks = mask.blocks if mask.sparse is None else partial(_blocks_of_sparse, mask.sparse(), tensor, layer)
+        dense.mask = DenseMatrix(layer, mask.matrix_shape, mask.kind, blocks)
     return dense
+
+
+def _blocks_of_sparse(matrix: Any, like: Tensor, layer: str) -> Iterator[np.ndarray]:
+    """Give the rows of a sparse mask in blocks as long as those of the weights."""
+    csr, row = to_csr(matrix, layer, pattern=True), 0
+    for block in like.blocks():
+        yield csr[row : row + len(block)].toarray()
+        row += len(block)
 
 
 def _links_of(tensors: Mapping[str, Tensor]) -> dict[str, LayerGraph]:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from netsparse.errors import MaskFormatError
+from netsparse.errors import MaskFormatError, NoMasksError
 from netsparse.masks.dense import rows_at_a_time
 from netsparse.masks.described import Description, read_description
 from netsparse.masks.form import check_inflated
-from netsparse.masks.found import parsing
+from netsparse.masks.found import parsing, unchanged
 from netsparse.masks.options import Options
 from netsparse.masks.tensors import KINDS, Tensor, decoded
 
@@ -64,10 +64,13 @@ def load(path: Path, options: Options) -> Any:
     """
     with parsing("torch file"):
         check_inflated(path, options)
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise NoMasksError("a TorchScript program, which is never run; save model.state_dict() instead")
         try:
             return _load(path)
         except UnpicklingError as error:
-            raise MaskFormatError(
+            raise NoMasksError(
                 "holds Python objects other than tensors, which are never unpickled; save model.state_dict() alone"
             ) from error
 
@@ -76,7 +79,7 @@ def _load(path: Path) -> Any:
     import torch
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse .* tensor support is in beta")
+        warnings.simplefilter("ignore")  # about types of tensors that torch means to change
         return torch.load(path, map_location="cpu", weights_only=True, mmap=_can_be_mapped(path))
 
 
@@ -98,7 +101,7 @@ def state_dict(held: Any, path: Path) -> dict[str, torch.Tensor]:
     if torch.is_tensor(held):
         return {path.stem: held}
     if not isinstance(held, Mapping):
-        raise MaskFormatError(f"holds a {type(held).__name__}, not a state dict of tensors")
+        raise NoMasksError(f"holds a {type(held).__name__}, not a state dict of tensors")
     if not any(torch.is_tensor(value) for value in held.values()):
         held = next((held[name] for name in _STATE_DICTS if isinstance(held.get(name), Mapping)), held)
     return {str(name): value for name, value in held.items() if torch.is_tensor(value)}
@@ -113,8 +116,11 @@ def _tensor(path: Path, name: str, tensor: torch.Tensor) -> Tensor:
     if str(tensor.layout) != "torch.strided":
         return Tensor(shape, kind, lambda: iter(()), partial(_as_scipy, tensor))
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise MaskFormatError(f"its tensor '{name}' of shape {shape} promises more numbers than the file holds")
-    return Tensor(shape, kind, partial(_blocks, path, name))
+        raise MaskFormatError(
+            f"its tensor '{name}' of shape {shape} promises more numbers than the file holds (an expanded tensor? save "
+            "its .contiguous())"
+        )
+    return Tensor(shape, kind, unchanged(path, partial(_blocks, path, name)))
 
 
 def _blocks(path: Path, name: str) -> Iterator[np.ndarray]:

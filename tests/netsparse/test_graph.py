@@ -218,7 +218,7 @@ def test_from_model_reads_masks_groups_and_plain_layers():
     plain = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
     assert [layer.n_links for layer in Snapshot.from_model(plain)] == [12, 6]
     assert Snapshot.from_model(SparseLinear(10, 10, 0.9)).n_links == 10
-    with pytest.raises(NetsparseError, match="no linear layer"):
+    with pytest.raises(NetsparseError, match="no linear or convolutional layer"):
         Snapshot.from_model(torch.nn.ReLU())
 
 

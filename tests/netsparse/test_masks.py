@@ -187,7 +187,7 @@ def _bad_files(folder) -> dict[str, str]:
         "empty.pt": "empty",
         "nan.npy": "NaN or infinity",
         "nan.pt": "NaN or infinity",
-        "three.npy": "3 dimensions",
+        "three.npy": "has the shape",
         "three.pt": "no two-dimensional",
         "text.npy": "holds numbers",
         "none.npz": "holds no array|neither NumPy",

@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import safetensors.numpy
+import safetensors.torch
 import scipy.sparse as sp
 import torch
 
@@ -322,7 +323,7 @@ def test_links_that_lead_in_circles_and_pipes(tmp_path):
     (tmp_path / "around").symlink_to(tmp_path)
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
     os.mkfifo(tmp_path / "pipe")
-    for name, message in [("loop", "no such file"), ("nowhere", "no such file"), ("pipe", "not a regular file")]:
+    for name, message in [("loop", "in a circle"), ("nowhere", "leads nowhere"), ("pipe", "not a regular file")]:
         with pytest.raises(NetsparseError, match=message):
             ns.load(tmp_path / name)
     with pytest.raises(NetsparseError, match="directory with masks"):
@@ -393,3 +394,177 @@ def test_a_graph_is_what_the_user_says(tmp_path):
         ns.load(tmp_path / "m.npy", graph=True)
     with pytest.raises(MaskFormatError, match="has no rows"):
         ns.load(tmp_path / "karate.npz", graph=True, rows="in")
+
+
+def test_patterns_of_folders_are_epochs_in_natural_order(tmp_path):
+    for epoch in (10, 9, 1, 2):
+        folder = tmp_path / f"epoch_{epoch}" / "deep"
+        folder.mkdir(parents=True)
+        np.save(folder / "mask.npy", np.eye(epoch + 1))
+        np.save(folder / ".hidden.npy", np.eye(2))
+    (tmp_path / "around").symlink_to(tmp_path)
+    for pattern in ("epoch_*/deep/mask.npy", "**/*.npy"):
+        found = ns.scan(tmp_path / pattern)
+        assert [(masks.epoch, masks.n_links) for masks in found] == [(e, e + 1) for e in (1, 2, 9, 10)], pattern
+        assert {masks.layers[0].name for masks in found} == {"mask"}
+
+
+def test_a_changed_file_of_a_pattern_is_not_taken_for_measured(tmp_path):
+    from netsparse.analysis.files import measure_files
+
+    for epoch in (1, 2):
+        (tmp_path / f"e{epoch}").mkdir()
+        np.save(tmp_path / f"e{epoch}" / "mask.npy", np.eye(3))
+    arguments = ([tmp_path / "e*" / "mask.npy"], ["n_links"])
+    measure_files(*arguments, out=tmp_path / "t.parquet")
+    _, again = measure_files(*arguments, out=tmp_path / "t.parquet", resume=True)
+    assert again["value"].tolist() == [3, 3, 3, 3]
+    np.save(tmp_path / "e1" / "mask.npy", np.ones((3, 3)))
+    with pytest.raises(NetsparseError, match=r"its e1/mask\.npy has changed"):
+        measure_files(*arguments, out=tmp_path / "t.parquet", resume=True)
+
+
+class Masked(torch.nn.Module):
+    """A parametrization as torch.ao.pruning and sparsimony have it."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight * self.mask
+
+
+def test_parametrized_masks_are_those_of_the_weights(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Linear(5, 4))
+    mask = torch.zeros(5, 6)
+    mask[0, :3] = mask[4, 5] = 1
+    torch.nn.utils.parametrize.register_parametrization(model[0], "weight", Masked(mask))
+    torch.save(model.state_dict(), tmp_path / "m.pt")
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "m.safetensors")
+    live = ns.Snapshot.from_model(model)
+    for name in ("m.pt", "m.safetensors"):
+        read = ns.load(tmp_path / name)
+        assert {layer.name: layer.n_links for layer in read} == {"0": 4, "1": 20}
+        assert np.array_equal(read["0"].link_keys, live["0"].link_keys)
+    two = dict(model.state_dict())
+    two["0.parametrizations.weight.1.mask"] = mask
+    torch.save(two, tmp_path / "two.pt")
+    with pytest.raises(MaskFormatError, match="has 2 masks"):
+        ns.load(tmp_path / "two.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Sparse (CSR|CSC|BSR) tensor support is in beta")
+def test_masks_of_any_type_are_masks(tmp_path):
+    weight, eye = torch.randn(4, 4), torch.eye(4)
+    masks = {
+        "long": eye.long(),
+        "int": eye.int(),
+        "bool": eye.bool(),
+        "coo": eye.to_sparse(),
+        "csr": eye.to_sparse_csr(),
+    }
+    for name, mask in masks.items():
+        torch.save({"w_orig": weight, "w_mask": mask}, tmp_path / "m.pt")
+        (layer,) = ns.load(tmp_path / "m.pt").layers
+        assert (layer.n_links, layer.name) == (4, "w"), name
+        assert np.array_equal(layer.weights, weight.diagonal().numpy())
+    torch.save({"w_orig": weight, "w_mask": torch.ones(2, 2)}, tmp_path / "m.pt")
+    with pytest.raises(MaskFormatError, match="the mask has shape"):
+        ns.load(tmp_path / "m.pt")
+    torch.save({"w_orig": weight.to_sparse(), "w_mask": eye}, tmp_path / "m.pt")
+    with pytest.raises(MaskFormatError, match="sparse weights under a mask"):
+        ns.load(tmp_path / "m.pt")
+
+
+@pytest.mark.parametrize("name", ["m.npy", "m.npz", "m.pt", "m.safetensors"])
+def test_a_file_that_changes_between_the_looks_is_refused(tmp_path, name):
+    def write(array: np.ndarray) -> None:
+        state = {"w": torch.from_numpy(array)}
+        if name == "m.npy":
+            np.save(tmp_path / name, array)
+        elif name == "m.npz":
+            np.savez(tmp_path / name, w=array)
+        elif name == "m.pt":
+            torch.save(state, tmp_path / name)
+        else:
+            safetensors.torch.save_file(state, tmp_path / name)
+
+    write(np.eye(5))
+    found = ns.scan(tmp_path / name)
+    assert next(iter(found)).n_links == 5
+    write(np.ones((7, 7)))
+    with pytest.raises(MaskFormatError, match="has changed since it was looked at"):
+        next(iter(found))
+    with pytest.raises(NetsparseError, match="has changed since it was looked at"):
+        ns.measure(found, ["n_links"])
+    (tmp_path / name).unlink()
+    with pytest.raises(MaskFormatError, match="cannot be read any more"):
+        next(iter(found))
+
+
+def test_directories_of_models_as_hubs_have_them(tmp_path):
+    safetensors.numpy.save_file({"w": MASK}, tmp_path / "model.safetensors")
+    torch.save({"state": {0: {"exp_avg": torch.ones(3)}}}, tmp_path / "optimizer.pt")
+    torch.save(Trace(tmp_path / "executed"), tmp_path / "training_args.bin")
+    (found,) = ns.scan(tmp_path)
+    assert found.path.name == "model.safetensors"
+    assert [note.split(" was passed over")[0] for note in found.notes] == ["optimizer.pt", "training_args.bin"]
+    assert not (tmp_path / "executed").exists()
+    torch.save({"w": torch.from_numpy(MASK)}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(NetsparseError, match=r"masks of several forms: .*; name one file, or a pattern such as"):
+        ns.load(tmp_path)
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        (tmp_path / name).unlink()
+    with pytest.raises(MaskFormatError, match=r"optimizer\.pt: no two-dimensional weight"):
+        ns.load(tmp_path)
+
+
+def test_shapes_of_tensors_that_no_layer_has(tmp_path):
+    for shape in ([2**62, 0], [2**30, 0], [0, 2**31]):
+        text = json.dumps({"w": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+        (tmp_path / "m.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+        with pytest.raises(MaskFormatError, match=r"m\.safetensors"):
+            ns.load(tmp_path / "m.safetensors", max_bytes=10**9)
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    for read in (ns.load, ns.scan):
+        with pytest.raises(NetsparseError, match="cannot be read: File name too long"):
+            read(tmp_path / ("x" * 400))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_refused_without_torchs_advice(tmp_path):
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 2), torch.ones(1, 3)), tmp_path / "m.pt")
+    with pytest.raises(MaskFormatError, match="TorchScript program") as caught:
+        ns.load(tmp_path / "m.pt")
+    assert "weights_only" not in str(caught.value)
+
+
+def test_kernels_of_other_dimensions_are_told(tmp_path):
+    torch.save({"a.weight": torch.ones(3, 3), "c.weight": torch.ones(2, 3, 4)}, tmp_path / "m.pt")
+    assert ns.scan(tmp_path / "m.pt").notes == ("left out, since they have 3 or 5 dimensions: c.weight",)
+
+
+def test_a_live_model_and_its_file_give_the_same(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 2), torch.nn.BatchNorm2d(3), torch.nn.Linear(3, 4))
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight[layer.weight < 0] = 0
+    torch.save(model.state_dict(), tmp_path / "m.pt")
+    live, read = ns.Snapshot.from_model(model), ns.load(tmp_path / "m.pt", chain="none")
+    assert live == read
+    with pytest.raises(NetsparseError, match="a int is no torch model"):
+        ns.Snapshot.from_model(3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"tensors": 5}, "patterns"), ({"threshold": True}, "threshold"), ({"chain": {"w": ["a", "a"]}}, "to itself")],
+)
+def test_options_of_the_wrong_type(tmp_path, options, message):
+    torch.save({"w": torch.ones(3, 3)}, tmp_path / "m.pt")
+    with pytest.raises(NetsparseError, match=message):
+        ns.load(tmp_path / "m.pt", **options)

@@ -19,7 +19,7 @@ from netsparse.graph import Snapshot
 from netsparse.masks.dense import DenseMatrix, rows_at_a_time
 from netsparse.masks.described import Description, description_array, description_in_array
 from netsparse.masks.form import FORMS, Form, Head, check_inflated
-from netsparse.masks.found import Found, parsing
+from netsparse.masks.found import Found, parsing, unchanged
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
 from netsparse.masks.writing import dense, npz, only_layer
@@ -45,9 +45,9 @@ def recognises_npz(head: Head) -> bool:
 
 def read_npy(path: Path, options: Options) -> Found:
     """Find the one array."""
-    shape, matrix = _array(path.stem, lambda: path.open("rb"), path.stat().st_size, options)
+    shape, matrix = _array(path, path.stem, lambda: path.open("rb"), path.stat().st_size, options)
     if matrix is None:
-        raise MaskFormatError(f"a mask is a matrix (n_source, n_target), this has {len(shape)} dimensions {shape}")
+        raise MaskFormatError(f"a mask is a matrix (n_source, n_target), this has the shape {shape}")
     return Found("NumPy array", [matrix])
 
 
@@ -62,7 +62,7 @@ def read_npz(path: Path, options: Options) -> Found:
     others = []
     for member, size in entries:
         name = member.removesuffix(".npy")
-        shape, matrix = _array(name, partial(_member, path, member), size, options)
+        shape, matrix = _array(path, name, partial(_member, path, member), size, options)
         if matrix is None:
             others.append(f"{name} {shape}")
         else:
@@ -104,7 +104,9 @@ def _member(path: Path, name: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _array(name: str, opened: Opener, size: int, options: Options) -> tuple[tuple[int, ...], DenseMatrix | None]:
+def _array(
+    path: Path, name: str, opened: Opener, size: int, options: Options
+) -> tuple[tuple[int, ...], DenseMatrix | None]:
     """Read an array's header; give its shape, and the matrix if it is one."""
     with parsing("NumPy array"), opened() as file:
         shape, in_columns, dtype = _header(file)
@@ -116,7 +118,7 @@ def _array(name: str, opened: Opener, size: int, options: Options) -> tuple[tupl
     check_shape(name, shape, options)
     if dtype.kind not in "biuf":
         raise MaskFormatError(f"layer '{name}': a mask holds numbers, this holds {dtype}")
-    blocks = partial(_blocks, opened, shape[::-1] if in_columns else shape)
+    blocks = unchanged(path, partial(_blocks, opened, shape[::-1] if in_columns else shape))
     return shape, DenseMatrix(name, shape, dtype.newbyteorder("=").name, blocks, turned=in_columns)
 
 

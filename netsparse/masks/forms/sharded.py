@@ -27,6 +27,8 @@ def read(path: Path, options: Options) -> Found:
     tensors: dict[str, Tensor] = {}
     for shard, names in _shards(path).items():
         file = path.parent / shard
+        if not file.is_file():
+            raise MaskFormatError(f"its file {shard} is missing")
         try:
             held = _read_shard(file, options)
         except MaskFormatError as error:
@@ -66,8 +68,6 @@ def _shards(path: Path) -> dict[str, list[str]]:
 
 
 def _read_shard(file: Path, options: Options) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise MaskFormatError("is missing")
     if Head(file).start.startswith(b"PK"):
         return torch_file.read_tensors(file, options)
     return safetensors_file.read_tensors(file)
