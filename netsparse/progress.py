@@ -100,7 +100,7 @@ def _console(file: IO[str] | None = None) -> Console:
     return console if console.is_terminal else Console(file=file, width=1000)
 
 
-def print_masks(title: str, found: Sequence[Masks], file: IO[str] = sys.stdout) -> None:
+def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None) -> None:
     """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read."""
     ends = [found[0], found[-1]] if len(found) > 2 else found
     several, joined = len(found) > 1, any(masks.are_joined for masks in found)

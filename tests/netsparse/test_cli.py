@@ -428,6 +428,15 @@ def test_measure_refuses_what_is_no_mask(cli, tmp_path):
         (["m.npy", "--out", "nowhere/t.csv"], "no such folder"),
         (["m.npy", "--epochs", "1"], "has one only"),
         (["m.npy", "--epochs", "first"], "whole numbers"),
+        (["m.npy", "--rows", "columns"], "rows are 'in'"),
+        (["m.npy", "--threshold", "-1"], "the threshold"),
+        (["m.npy", "--chain", "missing.toml"], "missing.toml"),
+        (["m.npy", "--max-memory", "nan"], "gigabytes"),
+        (["m.npy", "--max-memory", "inf"], "gigabytes"),
+        (["m.npy", "--max-memory", "1e-9"], "--max-memory"),
+        (["m.npy", "--tensors", "fc*"], "no layer is named 'fc*'"),
+        (["m.npy", "--graph", "--rows", "in"], "has no rows"),
+        (["*.npz"], "no file has a name of this pattern"),
         (["m.npy", "--measures", ","], "no measure is named"),
         (["m.npy", "--nulls", "-1"], "nulls is the number"),
         (["m.npy", "--seed", "-1"], "a seed is"),
@@ -558,3 +567,39 @@ def test_version_and_help(cli):
     ):
         assert option in out
     assert not os.environ.get("NETSPARSE_DEBUG")
+
+
+def test_inspect_and_convert(cli, tmp_path):
+    np.savez(tmp_path / "m.npz", fc1=np.eye(4) * 2, fc2=np.ones((4, 3)))
+    code, out, err = cli("inspect", "m.npz", "--tensors", "fc1")
+    assert (code, err) == (0, "")
+    assert "4 of 16 possible links, density 25 %" in out
+    code, out, err = cli("convert", "m.npz", "links.csv")
+    assert (code, out.strip(), err) == (0, "Written: links.csv", "")
+    assert ns.load(tmp_path / "links.csv") == ns.load(tmp_path / "m.npz")
+    for arguments, message in [
+        (["m.npz", "links.csv"], "is there already"),
+        (["m.npz", "links.xyz"], "the ending names no form"),
+        (["m.npz", "links2.csv", "--to", "cvs"], "did you mean 'csv'"),
+        (["m.npz", "one.mtx"], "holds one layer, the network has 2"),
+        (["missing.npz", "links2.csv"], "no such file"),
+        (["m.npz", "nowhere/links.csv"], "there is no directory"),
+    ]:
+        code, out, err = cli("convert", *arguments)
+        assert (code, out) == (2, ""), arguments
+        assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["links.csv", "m.npz"]
+    code, out, _ = cli("list", "forms")
+    assert "matrix-market" in out
+
+
+def test_the_measure_command_forces_what_is_refused(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("netsparse.analysis.costs.LIMIT", -1.0)
+    np.save(tmp_path / "m.npy", np.eye(3))
+    code, out, _ = cli("measure", "m.npy", "--measures", "modularity")
+    assert code == 0
+    assert "refused: would take" in out
+    assert "--force" in out
+    code, out, _ = cli("measure", "m.npy", "--measures", "modularity", "--force")
+    assert code == 0
+    assert "refused" not in out
