@@ -362,3 +362,23 @@ def test_matrix_market_may_end_without_an_end_of_line(tmp_path, end):
     """Blanks behind the last number, and no end of the line, make SciPy's reader crash."""
     (tmp_path / "m.mtx").write_text(f"{MTX} real general\n2 2 2\n1 1 3.5\n2 1 5{end}")
     assert ns.load(tmp_path / "m.mtx").layers[0].weights.tolist() == [3.5, 5]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "source,target\n0,1,7\n1,2,8\n",
+        "source,target\n0,1\n1,2\n2,3,9\n",
+        "source,target,weight\n0,1,1.5,a\n1,2,2.5,b\n",
+        "source,target\n0,1,7,8\n1,2,8,9\n",
+        "source\ttarget\n0\t1\t7\n1\t2\t8\n",
+        "source target\n0 1 7\n1 2 8\n",
+    ],
+)
+def test_more_columns_than_the_header_are_refused(content, tmp_path):
+    """Not read shifted by one: pandas takes the first column for the names of the rows."""
+    (tmp_path / "m.csv").write_text(content)
+    with pytest.raises(MaskFormatError, match=r"columns|fields|header"):
+        ns.load(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text("source,target\n0,1,\n1,2,\n")  # separators at the ends of lines
+    assert ns.load(tmp_path / "m.csv").n_links == 2

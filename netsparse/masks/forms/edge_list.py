@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,9 @@ from netsparse.storage import write_whole
 
 # Bytes of memory for each of the text while it is parsed.
 _MEMORY_A_BYTE = 24
+
+# A column behind those that are known, for what is too much.
+_MORE = "more than there should be"
 
 # Lines that must look like links before a text without a header is taken for a list of links.
 _LINES = 20
@@ -103,25 +107,29 @@ def read(path: Path, options: Options) -> Found:
         if not layout.has_header and b"{" in content:
             content = _ATTRIBUTES.sub(rb" \1", content)
         frame = _parsed(content, layout, description is not None)
-    where = _Lines(content, layout)
-    return LinkTable("list of links", path.stem, frame, where.of).found(options, description)
+    where = _Lines(content, layout).of
+    more = np.flatnonzero(frame.pop(_MORE).notna())
+    if len(more):
+        raise MaskFormatError(f"{where(int(more[0]))} has more columns than {', '.join(layout.columns)}")
+    return LinkTable("list of links", path.stem, frame, where).found(options, description)
 
 
 def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame:
-    kinds = {"layer": str, "weight": str} if is_described else {"layer": str}
-    frame = pd.read_csv(
-        io.BytesIO(content),
-        sep=r"\s+" if layout.separator == " " else layout.separator,
-        names=layout.columns,
-        header=None,
-        skiprows=_lines_before_data(content) if layout.has_header else 0,
-        dtype=kinds,
-        keep_default_na=False,
-        na_values={"weight": [""]},
-        low_memory=False,
-    )
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise MaskFormatError(f"the lines have more columns than {', '.join(layout.columns)}")
+    kinds = {"layer": str, _MORE: str} | ({"weight": str} if is_described else {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # of columns that are left out
+        frame = pd.read_csv(
+            io.BytesIO(content),
+            sep=r"\s+" if layout.separator == " " else layout.separator,
+            names=[*layout.columns, _MORE],
+            index_col=False,  # else pandas takes a first column too many for the names of the rows
+            header=None,
+            skiprows=_lines_before_data(content) if layout.has_header else 0,
+            dtype=kinds,
+            keep_default_na=False,
+            na_values={"weight": [""], _MORE: [""]},
+            low_memory=False,
+        )
     return frame.drop(columns="", errors="ignore")  # pandas' numbers of rows
 
 
