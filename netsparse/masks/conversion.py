@@ -41,7 +41,8 @@ def convert(source: str | Path, target: str | Path, to: str | None = None, **opt
     target : str or pathlib.Path
         A new file; of several epochs a new directory, in which each is a file ``epoch-NNNN.ENDING``.
     to : str, optional
-        Name of the form. Default: that of the target's ending; several epochs are written as snapshots.
+        Name of the form. Default: that of the target's ending; several epochs whose directory has none of these are
+        written as snapshots.
     **options
         Of `netsparse.load`: tensors, rows, threshold, chain, graph, max_bytes.
 
@@ -80,8 +81,11 @@ def convert(source: str | Path, target: str | Path, to: str | None = None, **opt
     if isinstance(found, (Run, list)):
         snapshots = found.snapshots() if isinstance(found, Run) else found
         are_layers = isinstance(found, Run) or all(isinstance(network, Snapshot) for network in found)
-        return _write_directory(snapshots, target, to or ("snapshot" if are_layers else "graphml"))
-    _write(found, target, _form(to or _of_ending(target, found)))
+        usual = "snapshot" if are_layers else "graphml"
+        return _write_directory(snapshots, target, to or (_of_ending(target, usual) if target.suffix else usual))
+    form = to or _of_ending(target)
+    are_several = isinstance(found, Snapshot) and len(found) > 1
+    _write(found, target, _form(_OF_SEVERAL.get(form, form) if to is None and are_several else form))
     return [target]
 
 
@@ -96,11 +100,13 @@ def _written() -> list[str]:
     return [name for name, form in FORMS.items() if form.write is not None]
 
 
-def _of_ending(target: Path, network: Network) -> str:
-    """Choose the form that a file name stands for."""
+def _of_ending(target: Path, usual: str | None = None) -> str:
+    """Choose the form that a file name stands for, or else the usual one."""
     for name, form in FORMS.items():
         if form.write is not None and target.name.lower().endswith(form.endings):
-            return _OF_SEVERAL.get(name, name) if isinstance(network, Snapshot) and len(network) > 1 else name
+            return name
+    if usual is not None:
+        return usual
     endings = ", ".join(ending for form in FORMS.values() if form.write is not None for ending in form.endings)
     named = ", ".join(_written())
     raise NetsparseError(f"{target}: the ending names no form ({endings}); say it by --to (to=): {named}")

@@ -18,12 +18,10 @@ from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.found import Matrix
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
+from netsparse.masks.stored import HELD_BYTES_A_LINK
 from netsparse.matrices import check_bounds
 
 _EDITED = "; if the file was changed by hand, delete its description (netsparse)"
-
-# Bytes that a link takes in a layer that is held: index, mark and weight.
-_BYTES_A_LINK = 12
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def read_description(text: Any, options: Options) -> Description | None:
     n_neurons = sum(sum(layer.shape) for layer in description.layers)
     check_shape("all layers", (n_neurons, 0), options)
     n_links = sum(layer.links for layer in description.layers)
-    options.check_memory(f"all {n_links:,} links together", n_links * _BYTES_A_LINK)
+    options.check_memory(f"all {n_links:,} links together", n_links * HELD_BYTES_A_LINK)
     return description
 
 

@@ -248,8 +248,20 @@ def _recognise(head: Head) -> Form:
         raise MaskFormatError("compressed by gzip; unpack it first")
     if head.start.startswith(b"PK"):
         raise MaskFormatError("a zip archive, but neither NumPy's .npz nor a torch file")
-    known = "; ".join(form.summary for form in FORMS.values())
-    raise MaskFormatError(f"not a mask file; netsparse reads: {known}")
+    raise MaskFormatError(f"not a mask file; `netsparse list forms` tells what is read{_advice(head)}")
+
+
+def _advice(head: Head) -> str:
+    """Tell what to do about a text that is no list of links."""
+    if head.start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "; a text must be UTF-8, not UTF-16"
+    lines = [line for line in (head.text or "").splitlines() if line.strip() and line.lstrip()[0] not in "#%"][:5]
+    if len({len(re.split(r"[,;\t ]+", line.strip())) for line in lines}) == 1 and len(lines) > 1:
+        return (
+            "; a list of links needs a header source,target[,weight][,layer], or lines of two numbers and perhaps "
+            "a weight; a dense matrix is to be saved by numpy.save"
+        )
+    return ""
 
 
 def _files(path: Path) -> Path | list[Path]:

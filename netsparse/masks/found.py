@@ -104,6 +104,17 @@ def parsing(form: str) -> Iterator[None]:
         raise MaskFormatError(f"not a readable {form}: {told or type(error).__name__}") from error
 
 
+def counted(n: int, what: str, were: str) -> str:
+    """Tell how many there were of something.
+
+    Examples
+    --------
+    >>> counted(1, "duplicate link", "merged"), counted(2000, "loop", "left out")
+    ('1 duplicate link was merged', '2,000 loops were left out')
+    """
+    return f"{n:,} {what} was {were}" if n == 1 else f"{n:,} {what}s were {were}"
+
+
 Blocks = Callable[[], Iterator[np.ndarray]]
 
 

@@ -14,7 +14,7 @@ from netsparse.description import printable
 from netsparse.errors import MaskFormatError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.described import Description
-from netsparse.masks.found import Found, parsing
+from netsparse.masks.found import Found, counted, parsing
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
 from netsparse.matrices import to_csr
@@ -87,7 +87,8 @@ class LinkTable:
                 places.append(place)
                 sizes.append(size)
             n_neurons += sum(sizes)
-            check_shape(name, (n_neurons, 0), options)  # of all layers so far
+            check_shape(name, (sizes[0], sizes[1]), options)
+            check_shape("all layers", (n_neurons, 0), options)
             values = np.ones(len(rows), np.int8) if weights is None else weights[rows]
             coordinates = sp.coo_array((values, (places[0], places[1])), shape=(sizes[0], sizes[1]))
             layers.append(self._layer(name, coordinates, weights is not None))
@@ -100,7 +101,7 @@ class LinkTable:
         stored = np.count_nonzero(links.data)
         if stored > matrix.nnz:
             summed = ", their weights summed" if has_weights else ""
-            self.notes.append(f"layer '{name}': {stored - matrix.nnz:,} duplicate links were merged{summed}")
+            self.notes.append(f"layer '{name}': {counted(stored - matrix.nnz, 'duplicate link', 'merged')}{summed}")
         weights = matrix.data if has_weights else None
         return LayerGraph(name, matrix, f"{name}.source", f"{name}.target", weights)
 
@@ -119,14 +120,7 @@ class LinkTable:
             pairs = pairs[np.abs(weights) > (options.threshold or 0.0)]
         elif options.threshold is not None:
             raise MaskFormatError("its links have no weights, which a threshold needs")
-        graph = symmetric(pairs, n_nodes)
-        loops = int((pairs[:, 0] == pairs[:, 1]).sum())
-        if loops:
-            self.notes.append(f"{loops:,} loops were left out")
-        twice = len(pairs) - loops - graph.nnz // 2
-        if twice:
-            self.notes.append(f"{twice:,} links were told more than once, such as in both directions; each is one link")
-        return graph
+        return undirected(pairs, n_nodes, self.notes)
 
     def _described(self, description: Description) -> Snapshot:
         """Put links and description together."""
@@ -200,6 +194,8 @@ class LinkTable:
         if values.dtype.kind not in "iuf":
             values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
         bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad) and pd.isna(column.iloc[int(bad[0])]) and values.dtype.kind != "i":
+            raise MaskFormatError(f"{self.where(int(bad[0]))}: weight missing: a weight is a finite number")
         if len(bad):
             self._refuse(bad[0], "weight", "a weight is a finite number")
         return values
@@ -207,6 +203,18 @@ class LinkTable:
     def _refuse(self, row: int, column: str, why: str) -> None:
         value = self.frame[column].iloc[int(row)]
         raise MaskFormatError(f"{self.where(int(row))}: {column} {str(value)[:40]!r}: {why}")
+
+
+def undirected(pairs: np.ndarray, n_nodes: int, notes: list[str]) -> sp.csr_array:
+    """Make an undirected graph of pairs of nodes, and note what is left out."""
+    graph = symmetric(pairs, n_nodes)
+    loops = int((pairs[:, 0] == pairs[:, 1]).sum())
+    if loops:
+        notes.append(counted(loops, "loop", "left out"))
+    twice = len(pairs) - loops - graph.nnz // 2
+    if twice:
+        notes.append(counted(twice, "link", "told once more, such as in the other direction, and merged"))
+    return graph
 
 
 _INDICES = "ids are neurons' indices, counted from 0; a group has as many neurons as its largest index tells"

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from netsparse.errors import MaskFormatError
 from netsparse.graph import LayerGraph
-from netsparse.masks.found import Found
+from netsparse.masks.found import Found, counted
 from netsparse.masks.options import Options
 from netsparse.matrices import to_csr
 
@@ -50,7 +50,7 @@ class SparseMatrix:
         stored = np.count_nonzero(matrix.data)
         if matrix.format != "bsr" and stored > self.matrix.nnz:
             merged = stored - self.matrix.nnz
-            notes.append(f"layer '{name}': {merged:,} duplicate link{' was' if merged == 1 else 's were'} merged")
+            notes.append(f"layer '{name}': {counted(merged, 'duplicate link', 'merged')}")
         self.shape: tuple[int, int] = self.matrix.shape
         self.is_mask = bool(np.all(self.matrix.data == 1))
 

@@ -17,7 +17,7 @@ from netsparse.description import printable
 from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.dense import BYTES_A_LINK
-from netsparse.masks.found import Found, Matrix, naming
+from netsparse.masks.found import Found, Matrix, counted, naming
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import above
 
@@ -235,7 +235,7 @@ def _as_graph(found: Found, options: Options, read_as: list[str]) -> sp.csr_arra
         read_as.append("the adjacency is not symmetric: links are taken without their direction")
     n_loops = int((pattern.diagonal() != 0).sum())
     if n_loops:
-        read_as.append(f"{n_loops:,} loop{' was' if n_loops == 1 else 's were'} left out")
+        read_as.append(counted(n_loops, "loop", "left out"))
     return symmetric(np.column_stack(pattern.tocoo().coords).astype(np.int64), matrix.shape[0])
 
 

@@ -404,7 +404,7 @@ def bad_masks(folder) -> dict[str, str]:
         "empty.npz": "empty",
         "nan.npy": "NaN",
         "nan.pt": "NaN",
-        "three.npy": "3 dimensions",
+        "three.npy": "has the shape",
         "three.pt": "no two-dimensional",
         "missing.npz": "no such file",
     }

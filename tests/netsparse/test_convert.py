@@ -215,12 +215,6 @@ def test_epochs_that_a_form_cannot_hold_leave_nothing(chain, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def test_a_graph_is_not_converted(tmp_path):
-    (tmp_path / "g.csv").write_text("source,target\na,b\n")
-    with pytest.raises(NetsparseError, match="an undirected graph"):
-        convert(tmp_path / "g.csv", tmp_path / "b.csv", graph=True)
-
-
 @pytest.mark.parametrize("form", [name for name, form in FORMS.items() if form.write_graph is not None])
 def test_undirected_graphs_come_back_exactly(form, tmp_path):
     graph = nx.karate_club_graph()
@@ -247,3 +241,12 @@ def test_undirected_graphs_of_several_epochs(tmp_path):
     assert [graph.shape[0] for graph in ns.load(tmp_path / "all", graph=True)] == [4, 5]
     with pytest.raises(NetsparseError, match="holds layers, no undirected graph; one of these does: scipy"):
         convert(tmp_path / "g1.graphml", tmp_path / "g.pt")
+
+
+def test_several_epochs_take_the_form_of_the_ending(chain, tmp_path):
+    for epoch in (0, 1):
+        FORMS["snapshot"].write(Snapshot(chain(epoch).layers, epoch), tmp_path / f"e{epoch}.safetensors")
+    for target, first in [("all.csv", "epoch-0000.csv"), ("all", "epoch-0000.safetensors"), ("all.v2", None)]:
+        written = convert(tmp_path / "e*.safetensors", tmp_path / target)
+        assert written[0].name == (first or "epoch-0000.safetensors")
+        assert ns.load(tmp_path / target) == ns.load(tmp_path / "e*.safetensors")

@@ -214,3 +214,22 @@ def test_the_memory_of_parsing_is_checked(tmp_path):
     nx.write_gml(nx.path_graph(9), tmp_path / "m.gml")
     with pytest.raises(MaskFormatError, match="parsing this GML would take"):
         ns.load(tmp_path / "m.gml", max_bytes=1000)
+
+
+@pytest.mark.parametrize("form", GRAPHS)
+def test_loops_and_repeated_links_are_told(form, tmp_path):
+    graph = nx.MultiGraph([(0, 1), (0, 1), (1, 2), (2, 2)])
+    (nx.write_gml if form == "gml" else nx.write_graphml)(graph, tmp_path / "m")
+    found = ns.scan(tmp_path / "m")
+    assert found.n_links == 2
+    assert found.notes[0] == "1 loop was left out"
+    assert found.notes[1].startswith("1 link was told once more")
+
+
+def test_several_graphs_in_a_file_are_refused(tmp_path):
+    nx.write_graphml(nx.path_graph(3), tmp_path / "m.graphml")
+    text = (tmp_path / "m.graphml").read_text()
+    graph = text[text.index("<graph ") : text.index("</graphml>")]
+    (tmp_path / "m.graphml").write_text(text.replace("</graphml>", f"{graph}</graphml>"))
+    with pytest.raises(MaskFormatError, match="several graphs"):
+        ns.load(tmp_path / "m.graphml")

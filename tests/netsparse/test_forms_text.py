@@ -177,7 +177,7 @@ def test_lists_of_others(name, tmp_path):
 def test_what_a_list_is_taken_for_is_told(tmp_path):
     notes = ns.scan(text_of(tmp_path / "m.csv", "source,target\n0,1\n0,1\n")).notes
     assert "counted from 0" in notes[0]
-    assert "1 duplicate links were merged" in notes[1]
+    assert "1 duplicate link was merged" in notes[1]
     assert "order of their labels" in ns.scan(text_of(tmp_path / "l.csv", "source,target\na,b\n")).notes[0]
 
 
@@ -202,8 +202,8 @@ def test_a_list_as_a_graph(tmp_path):
     graph = ns.load(path, graph=True)
     assert graph.toarray().tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     notes = ns.scan(path, graph=True).notes
-    assert "1 loops were left out" in notes[0]
-    assert "more than once" in notes[1]
+    assert "1 loop was left out" in notes[0]
+    assert "1 link was told once more" in notes[1]
     ids = text_of(tmp_path / "ids.txt", "10 20\n20 999999999999\n")  # which are no indices then
     assert ns.load(ids, graph=True).toarray().tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
     assert ns.load(path, graph=True, threshold=5).nnz == 0
@@ -382,3 +382,15 @@ def test_more_columns_than_the_header_are_refused(content, tmp_path):
         ns.load(tmp_path / "m.csv")
     (tmp_path / "m.csv").write_text("source,target\n0,1,\n1,2,\n")  # separators at the ends of lines
     assert ns.load(tmp_path / "m.csv").n_links == 2
+
+
+def test_what_a_text_lacks_is_told(tmp_path):
+    for content, advice in [
+        ("0.5 1.5 2.5\n1.0 2.0 3.0\n", "a dense matrix is to be saved by numpy.save"),
+        ("from,to\na,b\nb,c\n", "needs a header source,target"),
+        ("a b\nb c\n", "needs a header source,target"),
+        ("source,target\n0,1\n".encode("utf-16"), "must be UTF-8"),
+    ]:
+        with pytest.raises(MaskFormatError, match=r"not a mask file; .netsparse list forms. tells") as caught:
+            ns.load(text_of(tmp_path / "m.txt", content))
+        assert advice in str(caught.value)

@@ -13,13 +13,13 @@ import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from netsparse.adjacency import symmetric
 from netsparse.description import description_text, printable, with_printable_names
 from netsparse.errors import MaskFormatError
 from netsparse.graph import Snapshot
 from netsparse.masks.described import Described, Description, read_description
 from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found, parsing
+from netsparse.masks.link_table import undirected
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import SparseMatrix, check_shape
 from netsparse.storage import write_whole
@@ -60,6 +60,8 @@ def read_gml(path: Path, options: Options) -> Found:
 
 def _graphml(path: Path) -> nx.Graph:
     content = path.read_bytes()
+    if len(re.findall(rb"<graph[\s>]", content)) > 1:
+        raise MaskFormatError("holds several graphs; save one a file")
     check = xml.parsers.expat.ParserCreate()
     check.StartDoctypeDeclHandler = _refuse_declaration
     check.EntityDeclHandler = _refuse_declaration
@@ -105,7 +107,7 @@ def _found(form: str, name: str, graph: nx.Graph, options: Options) -> Found:
         what = "without their direction" if sides is None else "from side 0 to side 1, whatever their direction"
         found.notes.append(f"links are taken {what}")
     if sides is None:
-        found.graph = _undirected(pairs, weights, len(graph), options)
+        found.graph = _undirected(pairs, weights, len(graph), options, found.notes)
         return found
     places = np.where(sides == 1, np.cumsum(sides), np.cumsum(1 - sides)) - 1
     is_turned = sides[pairs[:, 0]] == 1
@@ -139,12 +141,14 @@ def _numbers(values: list[Any]) -> np.ndarray | None:
     return weights
 
 
-def _undirected(pairs: np.ndarray, weights: np.ndarray | None, n_nodes: int, options: Options) -> Any:
+def _undirected(
+    pairs: np.ndarray, weights: np.ndarray | None, n_nodes: int, options: Options, notes: list[str]
+) -> sp.csr_array:
     if weights is not None:
         pairs = pairs[np.abs(weights) > (options.threshold or 0.0)]
     elif options.threshold is not None:
         raise MaskFormatError("its links have no weights, which a threshold needs")
-    return symmetric(pairs, n_nodes)
+    return undirected(pairs, n_nodes, notes)
 
 
 def _grouped(form: str, graph: nx.Graph, options: Options) -> Found | None:
