@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,8 +93,7 @@ class LinkTable:
             values = np.ones(len(rows), np.int8) if weights is None else weights[rows]
             coordinates = sp.coo_array((values, (places[0], places[1])), shape=(sizes[0], sizes[1]))
             layers.append(self._layer(name, coordinates, weights is not None))
-        are_indices = all(column.dtype.kind == "i" for column in ids.values())
-        self.notes.insert(0, _INDICES if are_indices else _LABELS)
+        self.notes[:0] = _taken_for([column.dtype.kind == "i" for column in ids.values()])
         return Snapshot(layers)
 
     def _layer(self, name: str, links: sp.coo_array, has_weights: bool) -> LayerGraph:
@@ -174,14 +174,14 @@ class LinkTable:
         return values.astype(np.int64)
 
     def _labels(self, side: str, column: pd.Series) -> np.ndarray:
-        """Give labels; a few words among numbers are a mistake."""
+        """Give labels; a few words among numbers are a mistake, unless the numbers are codes such as 007."""
         codes, names = pd.factorize(column)  # a long text that is repeated is held once
         labels = np.array([str(name) for name in names], object)
         missing = np.flatnonzero((codes < 0) | np.append(labels == "", False)[codes])
         if len(missing):
             self._refuse(int(missing[0]), side, "an id is missing")
         are_numbers = np.array([label.strip().isdecimal() for label in labels])[codes]
-        if 2 * are_numbers.sum() > len(column):
+        if 2 * are_numbers.sum() > len(column) and not has_leading_zeros(labels):
             self._refuse(int(np.argmin(are_numbers)), side, "no whole number of 63 bits, as most are")
         return labels[codes]
 
@@ -217,8 +217,27 @@ def undirected(pairs: np.ndarray, n_nodes: int, notes: list[str]) -> sp.csr_arra
     return graph
 
 
-_INDICES = "ids are neurons' indices, counted from 0; a group has as many neurons as its largest index tells"
-_LABELS = "ids are labels; a group's neurons are those that occur, in the order of their labels"
+_INDICES = "are neurons' indices, counted from 0; a group has as many neurons as its largest index tells"
+_LABELS = "are labels; a group's neurons are those that occur, in the order of their labels"
+
+
+def _taken_for(are_indices: list[bool]) -> list[str]:
+    """Tell what the ids of each side were taken for."""
+    told = [_INDICES if is_index else _LABELS for is_index in are_indices]
+    if told[0] == told[1]:
+        return [f"ids {told[0]}"]
+    return [f"ids in the column {side} {what}" for side, what in zip(COLUMNS, told, strict=False)]
+
+
+def has_leading_zeros(labels: Iterable[Any]) -> bool:
+    """Whether ids are codes such as 007, which is another than 7.
+
+    Examples
+    --------
+    >>> has_leading_zeros(["7", "007"]), has_leading_zeros(["0", "10"])
+    (True, False)
+    """
+    return any(len(label) > 1 and label[0] == "0" and label.isdecimal() for label in map(str.strip, labels))
 
 
 def check_columns(names: list[str]) -> None:

@@ -172,7 +172,7 @@ OUTSIDE = (
         ("graph [ node [ id 0 ] node [ id 0 ] ]", "duplicated"),
         ("graph [ node [ id 0 ] edge [ source 0 target 7 ] ]", "undefined target"),
         ("graph [ node [ id 0 ] edge [ source 0 ] ]", "no 'target'"),
-        ("graph [ " + "x [ " * 20_000, "not a readable GML"),
+        ("graph [ " + "x [ " * 20_000, "nested too deeply"),
         ('graph [ node [ id 0 ] node [ id 1 ] edge [ source 0 target 1 weight "x" ] ]', "could not convert"),
         ("graph [ node [ id 0 ] node [ id 1 ] edge [ source 0 target 1 weight NAN ] ]", "NaN or infinite"),
         (

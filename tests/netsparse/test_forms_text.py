@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -153,6 +154,22 @@ FOREIGN_LISTS = {
     "KONECT": ("% bip\n% 1 1 1\n1 1\n2 1 \n", {"m": [[0, 0], [0, 1], [0, 1]]}),
     "networkx": ("0 1 {}\n1 0 {}\n", {"m": [[0, 1], [1, 0]]}),
     "networkx with weights": ("0 1 {'weight': 0.5}\n1 0 {'weight': 2}\n", {"m": [[0, 0.5], [2, 0]]}),
+    "networkx with labels": ('b a {}\n"x a {}\n', {"m": [[1], [1]]}),
+    "networkx with commas": ("0,1,{}\n1,0,{}\n", {"m": [[0, 1], [1, 0]]}),
+    "networkx with attributes": (
+        "0 1 {'weight': 2.5, 'color': 'r'}\n1 0 {'label': \"it's 'weight': 7}\", 'weight': 2}\n",
+        {"m": [[0, 2.5], [2, 0]]},
+    ),
+    "networkx with NumPy's weights": ("0 1 {'color': 'r', 'weight': np.float64(0.5)}\n", {"m": [[0, 0.5]]}),
+    "networkx with other attributes": ("0 1 {'color': 'r'}\n1 0 {}\n", {"m": [[0, 1], [1, 0]]}),
+    "from and to": ("From,To\na,b\nc,b\n", {"m": [[1], [1]]}),
+    "src and dst": ("src\tdst\tweight\n0\t1\t2\n", {"m": [[0, 2]]}),
+    "node1 and node2": (",node1,node2\n0,0,1\n", {"m": [[0, 1]]}),
+    "labels that begin with #": ("# said\nsource,target\n#x,y\n%z,y\n", {"m": [[1], [1]]}),
+    "codes with leading zeros": (
+        "source,target\n001,7\n1,7\n01,0\n",
+        {"m": [[0] * 7 + [1], [1] + [0] * 7, [0] * 7 + [1]]},
+    ),
     "NumPy's savetxt": ("0.000000e+00 1.000000e+00 2.500000e+00\n", {"m": [[0, 2.5]]}),
     "no end of line": ("0,1\n1,0", {"m": [[0, 1], [1, 0]]}),
     "zero is no link": ("source,target,weight\n0,1,0\n1,0,3\n", {"m": [[0, 0], [3, 0]]}),
@@ -214,7 +231,7 @@ def test_a_list_as_a_graph(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("source,target\n0,1\n\n# said\n-1,2\n", "line 5: source '-1'.*counted from 0"),
+        ("# said\n\nsource,target\n0,1\n-1,2\n", "line 5: source '-1'.*counted from 0"),
         ("source,target\n0,1\n1.5,2\n", "line 3: source '1.5'.*whole numbers"),
         ("source,target\n0,1\n1,\n", "line 3: target ''.*missing"),
         ("source,target\n0,1\n1\n", "line 3: target.*missing"),
@@ -232,6 +249,10 @@ def test_a_list_as_a_graph(tmp_path):
         ("source,target\n0,99999999999\n", "not that of a layer"),
         ("source,target\n0,99999999999999999999999\n", "target '9999.*63 bits"),
         ("source,target\n0,18446744073709551615\n", "target '1844.*63 bits"),
+        ("0 1 {'weight': 1}\n1 0 {}\n", "line 2: weight missing"),
+        ("0 1 {'weight': 1}\n1 0 {'weight': 'x', 'y': \"it's\" 3}\n", "attributes of a link cannot be read"),
+        ("0 1 {'weight': 'heavy'}\n", "line 1: weight.*finite"),
+        ("This is {prose}\nand that {}\n", "not a mask file"),
         ("0 1\n0 1 2\n", "not a mask file"),
         ("# only a comment\n", "not a mask file"),
         ("\n\n", "not a mask file"),
@@ -387,10 +408,31 @@ def test_more_columns_than_the_header_are_refused(content, tmp_path):
 def test_what_a_text_lacks_is_told(tmp_path):
     for content, advice in [
         ("0.5 1.5 2.5\n1.0 2.0 3.0\n", "a dense matrix is to be saved by numpy.save"),
-        ("from,to\na,b\nb,c\n", "needs a header source,target"),
+        ("tail,head\na,b\nb,c\n", "needs a header source,target"),
         ("a b\nb c\n", "needs a header source,target"),
         ("source,target\n0,1\n".encode("utf-16"), "must be UTF-8"),
     ]:
         with pytest.raises(MaskFormatError, match=r"not a mask file; .netsparse list forms. tells") as caught:
             ns.load(text_of(tmp_path / "m.txt", content))
         assert advice in str(caught.value)
+
+
+def test_what_each_side_was_taken_for_is_told(tmp_path):
+    network = ns.scan(text_of(tmp_path / "m.csv", "source,target\n001,2\n1,1\n"))
+    assert network.notes[0].startswith("ids in the column source are labels")
+    assert network.notes[1].startswith("ids in the column target are neurons' indices")
+    assert (network.snapshot().layers[0].n_source, network.snapshot().layers[0].n_target) == (2, 3)
+    assert ns.load(tmp_path / "m.csv", graph=True).shape == (3, 3)
+
+
+def test_comments_among_links_are_told(tmp_path):
+    notes = ns.scan(text_of(tmp_path / "m.txt", "# before\n0 1\n# between\n1 0\n")).notes
+    assert "1 comment was left out among the links" in notes
+    assert len(ns.scan(text_of(tmp_path / "n.txt", "# before\n0 1\n1 0\n")).notes) == 1
+
+
+def test_labelled_links_of_networkx(tmp_path):
+    graph = nx.relabel_nodes(nx.davis_southern_women_graph(), lambda name: name.replace(" ", "_"))
+    nx.write_edgelist(graph, tmp_path / "m.txt")
+    assert ns.load(tmp_path / "m.txt").layers[0].n_links == 89
+    assert ns.load(tmp_path / "m.txt", graph=True).shape == (32, 32)

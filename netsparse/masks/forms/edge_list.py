@@ -1,4 +1,4 @@
-"""Lists of links as text: comma- or tab-separated with a header, or two or three numbers a line."""
+"""Lists of links as text: comma- or tab-separated with a header, two or three numbers a line, or as of networkx."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,9 @@ from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.described import description_in_comments
 from netsparse.masks.form import FORMS, Form, Head
-from netsparse.masks.found import Found, parsing
-from netsparse.masks.link_table import COLUMNS, LinkTable, check_columns
+from netsparse.masks.found import Found, counted, parsing
+from netsparse.masks.link_table import COLUMNS, LinkTable, check_columns, has_leading_zeros
+from netsparse.masks.networkx_text import are_links, without_attributes
 from netsparse.masks.options import Options
 from netsparse.storage import write_whole
 
@@ -36,11 +37,15 @@ _MORE = "more than there should be"
 _LINES = 20
 
 _COMMENT = re.compile(rb"^[ \t]*[#%][^\n]*", re.MULTILINE)
+_COMMENTS_BEFORE = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?\r?(?:\n|\Z))*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 _WHOLE = re.compile(r"-?\d+(\.0*(e\+?0+)?)?", re.IGNORECASE)
 
-# What networkx writes behind a link: its attributes.
-_ATTRIBUTES = re.compile(rb"[ \t]*\{(?:'weight': *([^,{}]+))?\}[ \t]*(?=\r?$)", re.MULTILINE)
+# Other programs' names of source and target.
+_SIDES = (("from", "to"), ("src", "dst"), ("node1", "node2"))
+
+# An id that is text although it looks like a number: 001 is not 1.
+_LEADING_ZERO = re.compile(rb"(?:^|[,;\s\"])[+-]?0[0-9]", re.MULTILINE)
 
 
 class _Layout(NamedTuple):
@@ -49,10 +54,11 @@ class _Layout(NamedTuple):
     separator: str
     columns: list[str]
     has_header: bool
+    has_attributes: bool = False
 
 
 def recognises(head: Head) -> bool:
-    """Tell a list of links: a header with source and target, or lines of two indices and perhaps a weight."""
+    """Tell a list of links: a header with source and target, or lines of two indices and perhaps a weight or {…}."""
     if head.start.startswith(b"# netsparse: "):  # the comment may be longer than what is looked at
         return True
     return _layout(_first_lines(head.lines)) is not None
@@ -68,9 +74,11 @@ def _layout(lines: list[str]) -> _Layout | None:
         return None
     for separator in ("\t", ",", ";", " "):
         fields = next(csv.reader([lines[0]], delimiter=separator)) if separator != " " else lines[0].split()
-        names = [name.strip().lower() for name in fields]
+        names = _names(fields)
         if "source" in names and "target" in names and (separator != " " or set(names) <= set(COLUMNS)):
             return _Layout(separator, names, True)
+    if are_links(lines):
+        return _Layout(" ", list(COLUMNS[:2]), False, has_attributes=True)
     separator = "," if "," in lines[0] else ";" if ";" in lines[0] else " "
     rows = [_fields(line, separator) for line in lines]
     n_columns = len(rows[0])
@@ -79,9 +87,18 @@ def _layout(lines: list[str]) -> _Layout | None:
     return _Layout(separator, list(COLUMNS[:n_columns]), False)
 
 
+def _names(fields: list[str]) -> list[str]:
+    """Give the names of columns; other programs' names of the sides if nothing but what is known is beside them."""
+    names = [name.strip().lower() for name in fields]
+    for sides in _SIDES:
+        renamed = [dict(zip(sides, COLUMNS, strict=False)).get(name, name) for name in names]
+        if set(sides) <= set(names) and set(renamed) <= {*COLUMNS, ""} and len(set(renamed)) == len(names):
+            return renamed
+    return names
+
+
 def _fields(line: str, separator: str) -> list[str]:
-    plain = _ATTRIBUTES.sub(rb" \1", line.encode()).decode()
-    return plain.split() if separator == " " else [part.strip() for part in plain.strip().split(separator)]
+    return line.split() if separator == " " else [part.strip() for part in line.strip().split(separator)]
 
 
 def _is_link(row: list[str], n_columns: int) -> bool:
@@ -103,22 +120,49 @@ def read(path: Path, options: Options) -> Found:
         check_columns([name for i, name in enumerate(layout.columns) if i or name])
         description = description_in_comments(path, options)
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        content = _COMMENT.sub(b"", content)  # an empty line each, so that lines keep their numbers
-        if not layout.has_header and b"{" in content:
-            content = _ATTRIBUTES.sub(rb" \1", content)
+        content, n_comments = _without_comments(content, layout)
+        if layout.has_attributes:
+            text, has_weights = without_attributes(content.decode())
+            content, layout = text.encode(), layout._replace(columns=list(COLUMNS[: 2 + has_weights]))
         frame = _parsed(content, layout, description is not None)
     where = _Lines(content, layout).of
     more = np.flatnonzero(frame.pop(_MORE).notna())
     if len(more):
         raise MaskFormatError(f"{where(int(more[0]))} has more columns than {', '.join(layout.columns)}")
-    return LinkTable("list of links", path.stem, frame, where).found(options, description)
+    notes = [f"{counted(n_comments, 'comment', 'left out')} among the links"] if n_comments else []
+    return LinkTable("list of links", path.stem, frame, where, notes).found(options, description)
+
+
+def _without_comments(content: bytes, layout: _Layout) -> tuple[bytes, int]:
+    """Leave an empty line of each comment, so that lines keep their numbers, and count those among the links.
+
+    Behind a header nothing is a comment: an id may begin with # too.
+    """
+    before = _COMMENTS_BEFORE.match(content)
+    end = before.end() if before else 0
+    first = _COMMENT.sub(b"", content[:end])
+    if layout.has_header:
+        return first + content[end:], 0
+    links, n_comments = _COMMENT.subn(b"", content[end:])
+    return first + links, n_comments
 
 
 def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame:
     kinds = {"layer": str, _MORE: str} | ({"weight": str} if is_described else {})
+    frame = _table_of(content, layout, kinds)
+    if not is_described and _LEADING_ZERO.search(content):
+        texts = _table_of(content, layout, kinds | dict.fromkeys(COLUMNS[:2], str))
+        for side in COLUMNS[:2]:
+            if has_leading_zeros(texts[side].unique()):
+                frame[side] = texts[side]
+    return frame.drop(columns="", errors="ignore")  # pandas' numbers of rows
+
+
+def _table_of(content: bytes, layout: _Layout, kinds: Any) -> pd.DataFrame:
+    """Parse the lines."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # of columns that are left out
-        frame = pd.read_csv(
+        return pd.read_csv(
             io.BytesIO(content),
             sep=r"\s+" if layout.separator == " " else layout.separator,
             names=[*layout.columns, _MORE],
@@ -127,10 +171,10 @@ def _parsed(content: bytes, layout: _Layout, is_described: bool) -> pd.DataFrame
             skiprows=_lines_before_data(content) if layout.has_header else 0,
             dtype=kinds,
             keep_default_na=False,
-            na_values={"weight": [""], _MORE: [""]},
+            na_values={"weight": ["", "nan"] if layout.has_attributes else [""], _MORE: [""]},
+            quoting=csv.QUOTE_MINIMAL if layout.has_header else csv.QUOTE_NONE,
             low_memory=False,
         )
-    return frame.drop(columns="", errors="ignore")  # pandas' numbers of rows
 
 
 def _lines_before_data(content: bytes) -> int:

@@ -75,7 +75,10 @@ def _refuse_declaration(*_: Any) -> NoReturn:
 
 def _gml(path: Path) -> nx.Graph:
     with path.open(encoding="utf-8-sig") as lines:
-        return nx.parse_gml(lines, label="id")
+        try:
+            return nx.parse_gml(lines, label="id")
+        except RecursionError as error:
+            raise MaskFormatError("nested too deeply for a graph") from error
 
 
 def _read(form: str, path: Path, options: Options, parse: Callable[[Path], nx.Graph]) -> Found:
