@@ -111,7 +111,9 @@ def _bit_by_bit(job: Job, pool: Pool) -> Result:
     parts: list[Part] = []
     for one, found in zip(job.alone(), job.chosen, strict=True):
         try:
-            parts += next(iter(pool([(0, one)])))[1]  # type: ignore[arg-type]
+            # to its end: joblib tells of a death also when a generator that it was asked for is given up
+            [(_, own)] = list(pool([(0, one)]))  # type: ignore[arg-type]
+            parts += own
         except _lost_worker():
             parts.append(failed(found, job.unit.scope, "its worker process died each time"))
     return parts

@@ -66,6 +66,12 @@ def nasty_layer(request: pytest.FixtureRequest) -> LayerGraph:
 
 
 @pytest.fixture
+def nasty_layers() -> list[LayerGraph]:
+    """All of them, where one test of many layers does."""
+    return [LayerGraph.from_mask(mask, name=name) for name, mask in MASKS.items()]
+
+
+@pytest.fixture
 def random_layer():
     """Make a random layer with weights."""
 

@@ -34,28 +34,32 @@ ODD = [
 ]
 
 
-def network(weighted, layer: LayerGraph, kinds: list[str | None], zero: bool) -> Snapshot:
-    """A chain back and forth between two groups, of odd names, and a layer that stands alone."""
-    layers = [
-        weighted(layer, kind, name, ("in, #", "out\n"), zero=zero)
+def network(weighted, layers: list[LayerGraph], kinds: list[str | None], zero: bool) -> Snapshot:
+    """All nasty layers apart, some also back and forth between the same two groups, by odd names."""
+    named = zip(itertools.cycle(ODD), itertools.cycle(kinds), enumerate(layers))
+    apart = [
+        weighted(layer, kind, f"{name}{i}", (f"in, #{i}", f"out\n{i}"), zero=zero) for name, kind, (i, layer) in named
+    ]
+    beside = [
+        weighted(layers[-1], kind, name, ("../..", "last"), zero=zero)
         for name, kind in zip(ODD, itertools.cycle(kinds), strict=False)
     ]
-    return Snapshot([*layers, weighted(layer, kinds[0], "alone", ("../..", "last"), zero=zero)], epoch=7)
+    return Snapshot([*apart, *beside], epoch=7)
 
 
 @pytest.mark.parametrize("form", SEVERAL)
 @pytest.mark.parametrize("kinds", [[None], ["float32", None], ["float64", "float16", "int8", "bool", "uint8", "int64"]])
-def test_networks_come_back_exactly(nasty_layer, form, kinds, tmp_path, weighted, same):
-    wanted = network(weighted, nasty_layer, kinds, zero=form not in DENSE)
+def test_networks_come_back_exactly(nasty_layers, form, kinds, tmp_path, weighted, same):
+    wanted = network(weighted, nasty_layers, kinds, zero=form not in DENSE)
     FORMS[form].write(wanted, tmp_path / "m")
     assert same(ns.load(tmp_path / "m"), wanted)
 
 
 @pytest.mark.parametrize("form", [*SEVERAL, *ONE])
 @pytest.mark.parametrize("kind", [None, "float16", "int64", "bool"])
-def test_layers_come_back_exactly(nasty_layer, form, kind, tmp_path, weighted, same):
-    for name in ("fc1.weight", ODD[0]):
-        wanted = Snapshot([weighted(nasty_layer, kind, name, ("in", "out"), zero=form not in DENSE)])
+def test_layers_come_back_exactly(nasty_layers, form, kind, tmp_path, weighted, same):
+    for layer, name in zip(nasty_layers, itertools.cycle(["fc1.weight", ODD[0]])):
+        wanted = Snapshot([weighted(layer, kind, name, ("in", "out"), zero=form not in DENSE)])
         FORMS[form].write(wanted, tmp_path / "m")
         assert same(ns.load(tmp_path / "m"), wanted)
 

@@ -150,18 +150,18 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path):
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("kind", ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "bool"])
-def test_all_types_are_read_as_scipy_reads_them(nasty_layer, kind, compressed, tmp_path):
+def test_all_types_are_read_as_scipy_reads_them(nasty_layers, kind, compressed, tmp_path):
     path = tmp_path / "m.mat"
-    dense = (nasty_layer.biadjacency.toarray() * 3).astype(kind)
-    variables = {"pad": np.ones((2, 3)), "a": dense, "s": sp.csc_array(dense.astype(float))}
+    arrays = [(layer.biadjacency.toarray() * 3).astype(kind) for layer in nasty_layers]
+    arrays = [array for array in arrays if array.shape != (1, 1)]  # a single number is no mask
+    variables = {f"a{i}": array for i, array in enumerate(arrays)}
+    variables |= {f"s{i}": sp.csc_array(array.astype(float)) for i, array in enumerate(arrays)}
     scipy.io.savemat(path, variables, do_compression=compressed)
-    theirs = scipy.io.loadmat(path)
-    if dense.shape == (1, 1):
-        return  # a single number is no mask
-    network = ns.load(path, tensors=["a", "s"])
-    for name in "as":
-        wanted = theirs[name].toarray() if sp.issparse(theirs[name]) else theirs[name]
-        assert np.array_equal(network[name].biadjacency.toarray() == 1, wanted != 0)
+    theirs, network = scipy.io.loadmat(path), ns.load(path, chain="none")
+    assert len(network) == 2 * len(arrays)
+    for layer in network:
+        wanted = theirs[layer.name].toarray() if sp.issparse(theirs[layer.name]) else theirs[layer.name]
+        assert np.array_equal(layer.biadjacency.toarray() == 1, wanted != 0)
 
 
 def test_big_endian_files_are_read(tmp_path):
