@@ -112,8 +112,8 @@ def _bit_by_bit(job: Job, pool: Pool) -> Result:
     for one, found in zip(job.alone(), job.chosen, strict=True):
         try:
             # to its end: joblib tells of a death also when a generator that it was asked for is given up
-            [(_, own)] = list(pool([(0, one)]))  # type: ignore[arg-type]
-            parts += own
+            [(_, own)] = list(pool([(0, one)]))
+            parts += own  # type: ignore[arg-type]
         except _lost_worker():
             parts.append(failed(found, job.unit.scope, "its worker process died each time"))
     return parts
