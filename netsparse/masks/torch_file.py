@@ -39,19 +39,20 @@ def read_tensors(path: Path, options: Options) -> dict[str, Tensor]:
     MaskFormatError
         If it holds other Python objects, or is broken.
     """
-    return {name: _tensor(path, name, tensor) for name, tensor in state_dict(load(path, options), path).items()}
+    return read_described(path, options)[0]
 
 
-def read_told(path: Path, options: Options) -> Description | None:
-    """Read the description that netsparse puts beside a state dict; None if there is none.
+def read_described(path: Path, options: Options) -> tuple[dict[str, Tensor], Description | None]:
+    """List the tensors (see `read_tensors`), and read the description that netsparse puts beside a state dict.
 
     Raises
     ------
     MaskFormatError
-        As `read_tensors`, or if it is broken.
+        As `read_tensors`, or if the description is broken.
     """
     held = load(path, options)
-    return read_description(held.get("netsparse"), options) if isinstance(held, Mapping) else None
+    tensors = {name: _tensor(path, name, tensor) for name, tensor in state_dict(held, path).items()}
+    return tensors, read_description(held.get("netsparse"), options) if isinstance(held, Mapping) else None
 
 
 def load(path: Path, options: Options) -> Any:

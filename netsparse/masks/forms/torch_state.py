@@ -11,7 +11,7 @@ from netsparse.masks.form import FORMS, Form, Head
 from netsparse.masks.found import Found
 from netsparse.masks.options import Options
 from netsparse.masks.tensors import found_of
-from netsparse.masks.torch_file import read_tensors, read_told
+from netsparse.masks.torch_file import read_described
 from netsparse.masks.writing import state_of
 from netsparse.storage import write_whole
 
@@ -23,7 +23,7 @@ def recognises(head: Head) -> bool:
 
 def read(path: Path, options: Options) -> Found:
     """List the layers of a state dict, in its order."""
-    return found_of("torch state dict", read_tensors(path, options), read_told(path, options), options)
+    return found_of("torch state dict", *read_described(path, options), options)
 
 
 def write(snapshot: Snapshot, path: Path) -> None:
