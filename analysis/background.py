@@ -8,11 +8,12 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 
 import numba
+import numpy as np
 import pandas as pd
 import threadpoolctl
 
@@ -34,8 +35,29 @@ _EVERY = 2.0
 _FINISH = 120.0
 
 
+# What the disk of a layer is drawn from.
+DISK_MEASURES = ("theta", "radius", "community", "degree", "power_law_gamma", "modularity", "angular_separability")
+
+# Epochs whose layers are embedded when a run is measured.
+_N_DISKS = 12
+
+
+def disk_epochs(epochs: Sequence[int]) -> list[int]:
+    """Choose at most 12 epochs, the first and the last among them, at about equal ratios: most changes early.
+
+    Examples
+    --------
+    >>> disk_epochs(range(61))
+    [0, 1, 2, 3, 5, 8, 13, 19, 28, 41, 60]
+    """
+    places = np.unique(np.rint(np.geomspace(1, max(len(epochs), 1), _N_DISKS)).astype(int)) - 1
+    return [epochs[place] for place in places] if len(epochs) else []
+
+
 def run_plan(run: Run) -> list[tuple[Unit, list[Measure]]]:
     """Plan what a trained run's table holds: the standard measures of both ends, the fast ones of all between.
+
+    At some epochs between (`disk_epochs`) the layers' embeddings and communities as well.
 
     Raises
     ------
@@ -45,9 +67,15 @@ def run_plan(run: Run) -> list[tuple[Unit, list[Measure]]]:
     epochs = run.epochs
     if not epochs:
         raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
-    standard, fast = choose("standard"), choose("fast")
-    ends = (epochs[0], epochs[-1])
-    return [(unit, standard if unit.scope == "run" or unit.epoch in ends else fast) for unit in units_of(run, epochs)]
+    standard, fast, with_disk = choose("standard"), choose("fast"), choose(["fast", *DISK_MEASURES])
+    ends, embedded = (epochs[0], epochs[-1]), disk_epochs(epochs)
+
+    def own(unit: Unit) -> list[Measure]:
+        if unit.scope == "run" or unit.epoch in ends:
+            return standard
+        return with_disk if unit.scope == "layer" and unit.epoch in embedded else fast
+
+    return [(unit, own(unit)) for unit in units_of(run, epochs)]
 
 
 def measure_run(run: Run, *, resume: bool = False, on_progress: Callable[[int, int], object] | None = None) -> None:
@@ -60,6 +88,30 @@ def measure_run(run: Run, *, resume: bool = False, on_progress: Callable[[int, i
     """
     table = compute(run_plan(run), done=_there(run) if resume else None, keep=False, on_progress=on_progress)
     run.write_measures(table)
+
+
+def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], object] | None = None) -> None:
+    """Add to a run's ``measures.parquet`` what the disks of all layers at all epochs are drawn from (`DISK_MEASURES`).
+
+    What is in the table is not computed again.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Processes to share the work among.
+
+    Raises
+    ------
+    NetsparseError
+        If the run has no snapshot, or its table was made with another seed or with null models.
+    """
+    measures = choose(list(DISK_MEASURES))
+    plan = [(unit, measures) for unit in units_of(run, run.epochs) if unit.scope == "layer"]
+    if not plan:
+        raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
+    done = run.measures.assign(run=run.name) if run.measures_path.is_file() else None  # it may have been renamed
+    nulls, seed = (0, 0) if done is None else (done.attrs.get("nulls", 0), done.attrs.get("seed", 0))
+    run.write_measures(compute(plan, nulls, seed, n_jobs=n_jobs, done=done, on_progress=on_progress))
 
 
 def _there(run: Run) -> pd.DataFrame | None:

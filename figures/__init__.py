@@ -2,8 +2,9 @@
 
 from netsparse.figures.accuracy import accuracy
 from netsparse.figures.anp_rate import anp_rate
+from netsparse.figures.caption import Caption, caption
 from netsparse.figures.degree_distribution import degree_distribution
-from netsparse.figures.draw import FIGURES, draw_figures
+from netsparse.figures.draw import COMPARISONS, FIGURES, draw_figures
 from netsparse.figures.hyperbolic_disk import hyperbolic_disk
 from netsparse.figures.network_measures import network_measures
 from netsparse.figures.overlap import overlap
@@ -12,9 +13,12 @@ for _figure in (accuracy, anp_rate, overlap, degree_distribution, hyperbolic_dis
     FIGURES.add(_figure.__name__, _figure)
 
 __all__ = [
+    "COMPARISONS",
     "FIGURES",
+    "Caption",
     "accuracy",
     "anp_rate",
+    "caption",
     "degree_distribution",
     "draw_figures",
     "hyperbolic_disk",

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.source import Source, layer_names, measures_of
+from netsparse.figures.caption import tell
+from netsparse.figures.source import Source, layer_names, only
 from netsparse.figures.style import axes_for, palette, plain, style
 
 
@@ -37,13 +38,14 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
     >>> print(anp_rate(table))
     Figure(...x...)
     """
-    measures = measures_of(source)
+    measures = only(source).measures
     rows = measures[(measures["measure"] == "anp_rate") & measures["scope"].isin(["layer", "network"])]
     rows = rows.dropna(subset="value")
     curves = 100 * rows.pivot_table(index="epoch", columns="layer", values="value")
     if curves.empty:
         raise NothingToDrawError("no ANP rate was measured")
     names = layer_names(rows)
+    given = ax
     with style():
         figure, ax = axes_for(ax)
         marker = "o" if len(curves) < 8 else None
@@ -57,4 +59,4 @@ def anp_rate(source: Source, ax: Axes | None = None) -> Figure:
         ax.set(xlabel="epoch", ylabel="ANP rate (%)", ylim=(0, 102))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="lower left")
-    return figure
+    return tell(figure, given, "ANP rate over the epochs.", {})

@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
+from netsparse.figures.caption import tell
+from netsparse.figures.source import Source, first_and_last, layer_names, node_values, only, value_of
 from netsparse.figures.style import MUTED, PAGE, figure_of, palette, plain, style
 
 
@@ -42,10 +43,11 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
     >>> print(degree_distribution(table))
     Figure(...x...)
     """
-    measures = measures_of(source)
+    measures = only(source).measures
     degrees = measures[(measures["measure"] == "degree") & (measures["scope"] == "node")]
     if degrees.empty:
         raise NothingToDrawError("no degrees were measured")
+    given = ax
     with style():
         if ax is not None:
             figure = figure_of(ax)
@@ -66,7 +68,7 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             figure.legend(handles=_legend(epochs), loc="outside lower center", ncols=3)
         else:
             ax.legend(handles=_legend(epochs), loc="lower left")
-    return figure
+    return tell(figure, given, "Degree distribution, first against last epoch.", {})
 
 
 def _panel(ax: Axes, measures: pd.DataFrame, layer: str, epochs: list[int]) -> None:

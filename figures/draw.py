@@ -1,18 +1,26 @@
-"""Draw all figures of a run into files."""
+"""Draw all figures of a run, or of several side by side, into files."""
 
 import io
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from netsparse.errors import NetsparseError, NothingToDrawError
+from netsparse.figures.caption import caption
+from netsparse.figures.source import groups_of
 from netsparse.figures.style import style
 from netsparse.registry import Registry
 from netsparse.run import Run
 from netsparse.storage import write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
+
+# Figures over runs that differ in an option: of one run there is nothing to compare.
+COMPARISONS: set[str] = set()
+
 FORMATS = ("png", "pdf", "svg")
 
 # What would make equal figures differ.
@@ -24,21 +32,23 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 def draw_figures(
-    run: Run, out: Path | None = None, formats: Sequence[str] = ("png",)
+    source: Run | Sequence[Run], out: Path | None = None, formats: Sequence[str] = ("png",)
 ) -> tuple[list[Path], dict[str, str]]:
-    """Draw every figure of `FIGURES` from what the run directory holds; no training, no measuring.
+    """Draw every figure of `FIGURES` from what run directories hold; no training, no measuring.
 
     Parameters
     ----------
-    run : Run
+    source : Run or sequence of Run
+        Several are drawn together: runs that differ by the seed alone as their mean with a band, others side by side.
+        Figures of `COMPARISONS` are drawn where there are several groups.
     out : pathlib.Path, optional
-        Folder to write to. Default: the run's folder ``figures``.
+        Folder to write to. Default: the first run's folder ``figures``.
     formats : sequence of {"png", "pdf", "svg"}
 
     Returns
     -------
     paths : list of pathlib.Path
-        Files written, equal bytes for an equal run.
+        Files written, equal bytes for equal runs; the last is ``captions.json``: text and numbers of each figure.
     left_out : dict of str to str
         Figures that have nothing to show, and why.
 
@@ -56,20 +66,25 @@ def draw_figures(
     ...     run.write_metrics(metrics)
     ...     paths, left_out = draw_figures(run, formats=["svg"])
     >>> [path.name for path in paths]
-    ['accuracy.svg']
+    ['accuracy.svg', 'captions.json']
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise NetsparseError(f"unknown figure format '{', '.join(unknown)}'; choose from: {', '.join(FORMATS)}")
-    out = run.figures_path if out is None else out
+    runs = [source] if isinstance(source, Run) else list(source)
+    several = len(groups_of(runs)) > 1
+    out = runs[0].figures_path if out is None else out
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NetsparseError(f"{out}: cannot make the folder: {error.strerror}") from error
-    paths, left_out = [], {}
+    paths: list[Path] = []
+    captions, left_out = {}, {}
     for name, draw in FIGURES.items():
+        if name in COMPARISONS and not several:
+            continue
         try:
-            figure = draw(run)
+            figure = draw(runs)
         except NothingToDrawError as error:
             left_out[name] = str(error)
             continue
@@ -77,6 +92,11 @@ def draw_figures(
             path = out / f"{name}.{file_format}"
             write_whole(path, render(figure, file_format))
             paths.append(path)
+        captions[name] = asdict(caption(figure))
+    if captions:
+        path = out / "captions.json"
+        write_whole(path, (json.dumps(captions, indent=1, ensure_ascii=False) + "\n").encode())
+        paths.append(path)
     return paths, left_out
 
 

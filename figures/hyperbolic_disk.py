@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, node_values, value_of
+from netsparse.figures.caption import tell
+from netsparse.figures.source import Source, first_and_last, layer_names, node_values, only, value_of
 from netsparse.figures.style import MUTED, PAGE, figure_of, palette, plain, style
 from netsparse.run import Run
 
@@ -56,16 +57,17 @@ def hyperbolic_disk(
     >>> print(hyperbolic_disk(table))
     Figure(...x...)
     """
-    measures = measures_of(source)
+    measures = only(source).measures
     embedded = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
     if embedded.empty:
         raise NothingToDrawError("no layer has an embedding (none was measured, or all degrees are equal)")
+    given = ax
     with style():
         if ax is not None:
             figure = figure_of(ax)
             chosen_layer = layer if layer is not None else (layer_names(embedded) or [""])[0]
             _disk(ax, source, measures, chosen_layer, first_and_last(embedded)[-1] if epoch is None else epoch)
-            return figure
+            return tell(figure, given, "Layers in the hyperbolic disk.", {})
         layers = (layer_names(embedded) or [""]) if layer is None else [layer]
         epochs = first_and_last(embedded) if epoch is None else [epoch]
         size = min(2.5, PAGE / max(len(layers), 2))
@@ -78,7 +80,7 @@ def hyperbolic_disk(
                 _disk(panel, source, measures, name, at)
         figure.suptitle("Layers in the hyperbolic disk (coalescent embedding of the giant component)", fontsize=8.5)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.2)
-    return figure
+    return tell(figure, given, "Layers in the hyperbolic disk.", {})
 
 
 def _disk(ax: Axes, source: Source, measures: pd.DataFrame, layer: str, epoch: int) -> None:

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.source import Source, first_and_last, layer_names, measures_of, value_of
+from netsparse.figures.caption import tell
+from netsparse.figures.source import Source, first_and_last, layer_names, only, value_of
 from netsparse.figures.style import PAGE, figure_of, plain, style
 
 
@@ -38,7 +39,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
     >>> print(network_measures(table))
     Figure(...x...)
     """
-    measures = measures_of(source)
+    measures = only(source).measures
     rows = measures[measures["scope"].isin(["layer", "network"])]
     if rows.empty:
         raise NothingToDrawError("no layer or network was measured")
@@ -51,6 +52,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
     values = {name: row for name, row in values.items() if np.isfinite(row).any()}
     cells = [[_number(value) for value in row] for row in values.values()]
     header = [f"{plain(place) or 'network'}\nepoch {epoch}" for place in places for epoch in epochs]
+    given = ax
     with style():
         height = 0.24 * (len(cells) + 3)
         if ax is None:
@@ -79,7 +81,7 @@ def network_measures(source: Source, ax: Axes | None = None) -> Figure:
                 cell.get_text().set_fontweight("bold")
             if column >= 0 and row > 0 and (column // len(epochs)) == 0 and places[0] == "":
                 cell.get_text().set_fontweight("bold")
-    return figure
+    return tell(figure, given, "Network measures, first against last epoch.", {})
 
 
 def _number(value: float) -> str:

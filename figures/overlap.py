@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.source import Source, layer_names, metrics_of
+from netsparse.figures.caption import tell
+from netsparse.figures.source import Source, layer_names, only
 from netsparse.figures.style import MUTED, axes_for, palette, plain, style
 from netsparse.run import Run
 
@@ -36,7 +37,7 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
     >>> print(overlap(metrics))
     Figure(...x...)
     """
-    metrics = metrics_of(source)
+    metrics = only(source).metrics
     updates = metrics[metrics["metric"] == "overlap"]
     rows = updates.dropna(subset="value")
     curves = 100 * rows.pivot_table(index="epoch", columns="layer", values="value")
@@ -45,6 +46,7 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
         raise NothingToDrawError(f"{why}, so there is no overlap")
     names = layer_names(rows)
     frozen = metrics[(metrics["metric"] == "frozen") & (metrics["value"] > 0)].groupby("layer")["epoch"].min()
+    given = ax
     with style():
         figure, ax = axes_for(ax)
         for name, colour in zip(names, palette(len(names)), strict=True):
@@ -63,4 +65,4 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
         ax.set(xlabel="epoch of the update", ylabel="overlap rate (%)", ylim=(min(0.0, curves.min().min()), 102))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(loc="best")
-    return figure
+    return tell(figure, given, "Overlap of removed and regrown links.", {})

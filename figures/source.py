@@ -1,40 +1,166 @@
-"""What figures draw from: a run directory, or a table."""
+"""What figures draw from: runs or tables, one or many, put into groups that differ by more than their seed."""
 
-from typing import TypeAlias
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from netsparse.errors import NetsparseError, NothingToDrawError
+from netsparse.figures.labels import labels_of
 from netsparse.run import Run
 
-Source: TypeAlias = Run | pd.DataFrame
+One: TypeAlias = Run | pd.DataFrame
+Source: TypeAlias = One | Sequence[One] | Mapping[str, One | Sequence[One]]
+
+# Options in which runs of one group may differ.
+_SAME_GROUP = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every")
 
 
-def metrics_of(source: Source) -> pd.DataFrame:
-    """Return the training metrics: columns epoch, layer, metric, value."""
-    if isinstance(source, Run) and not source.metrics_path.is_file():
-        raise NothingToDrawError(f"{source.path} has no metrics.parquet: no epoch of a training run was finished there")
-    return _table(source, "metric", "metrics")
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One run, or a table of one.
+
+    Attributes
+    ----------
+    name : str
+        The run's name; may be empty.
+    run : Run, optional
+    table : pandas.DataFrame, optional
+        In place of the run: its metrics or its measures.
+    """
+
+    name: str
+    run: Run | None = None
+    table: pd.DataFrame | None = None
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The run's options; empty if they are not known."""
+        return self.run.config if self.run is not None else {}
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """The training metrics: columns epoch, layer, metric, value."""
+        if self.run is not None and not self.run.metrics_path.is_file():
+            raise NothingToDrawError(
+                f"{self.run.path} has no metrics.parquet: no epoch of a training run was finished there"
+            )
+        return _checked(self.table if self.run is None else self.run.metrics, "metric", "metrics")
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The table of measures: columns run, epoch, scope, layer, measure, value, group, node, reason."""
+        if self.run is not None and not self.run.measures_path.is_file():
+            raise NothingToDrawError(
+                f"{self.run.path} has no measures.parquet; make it with: "
+                f"netsparse measure {self.run.path} --out {self.run.measures_path}"
+            )
+        return _checked(self.table if self.run is None else self.run.measures, "measure", "measures")
 
 
-def measures_of(source: Source) -> pd.DataFrame:
-    """Return the table of measures: columns run, epoch, scope, layer, measure, value, group, node, reason."""
-    if isinstance(source, Run) and not source.measures_path.is_file():
-        raise NothingToDrawError(
-            f"{source.path} has no measures.parquet; make it with: "
-            f"netsparse measure {source.path} --out {source.measures_path}"
-        )
-    return _table(source, "measure", "measures")
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that differ by their seed alone.
+
+    Attributes
+    ----------
+    label : str
+        What tells it from the other groups, as legends and axes show it.
+    method : str
+        Name of its training method; empty if it is not known.
+    members : tuple of Trained
+    """
+
+    label: str
+    method: str
+    members: tuple[Trained, ...]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The options of its first run."""
+        return self.members[0].config
 
 
-def _table(source: Source, column: str, name: str) -> pd.DataFrame:
-    table = getattr(source, name) if isinstance(source, Run) else source
-    if not isinstance(table, pd.DataFrame):
-        raise NetsparseError(f"a figure is drawn from a Run or a table of {name}, not a {type(source).__name__}")
-    if column not in table.columns or "epoch" not in table.columns:
+def groups_of(source: Source) -> list[Group]:
+    """Put runs or tables into groups: those whose options differ by the seed alone, in the order of their first.
+
+    Parameters
+    ----------
+    source : Run, pandas.DataFrame, sequence of these, or mapping of labels to these
+        A table with a column ``run`` that holds several is as many tables. A mapping says the groups itself. Tables
+        have no options: each is a group.
+
+    Raises
+    ------
+    NetsparseError
+        If something is neither a run nor a table, or there is none.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"run": ["a", "b"], "epoch": 0, "measure": "density", "value": 0.1})
+    >>> [group.label for group in groups_of(table)]
+    ['a', 'b']
+    """
+    if isinstance(source, Mapping):
+        said = [(str(label), tuple(_members(part))) for label, part in source.items()]
+        groups = [Group(label, _method(members), members) for label, members in said if members]
+    else:
+        found: dict[str, list[Trained]] = {}
+        for number, member in enumerate(_members(source)):
+            found.setdefault(_key(member, number), []).append(member)
+        together = list(found.values())
+        labels = labels_of([members[0].config for members in together], [members[0].name for members in together])
+        groups = [
+            Group(label, _method(members), tuple(members)) for label, members in zip(labels, together, strict=True)
+        ]
+    if not groups:
+        raise NetsparseError("a figure needs at least one run or table")
+    return groups
+
+
+def only(source: Source) -> Trained:
+    """Return the one run or table; the first of several (see `groups_of`)."""
+    return groups_of(source)[0].members[0]
+
+
+def _members(source: One | Sequence[One]) -> list[Trained]:
+    if isinstance(source, Run):
+        return [Trained(source.name, run=source)]
+    if isinstance(source, pd.DataFrame):
+        if "run" not in source.columns:
+            return [Trained("", table=source)]
+        names = list(dict.fromkeys(source["run"]))
+        if len(names) < 2:
+            return [Trained(names[0] if names else "", table=source)]
+        return [Trained(name, table=source[source["run"] == name]) for name in names]
+    if isinstance(source, str) or not isinstance(source, Sequence):
+        raise NetsparseError(f"a figure is drawn from a Run or a table, or several of them, not a {_kind(source)}")
+    return [member for part in source for member in _members(part)]
+
+
+def _kind(source: object) -> str:
+    return type(source).__name__
+
+
+def _method(members: Sequence[Trained]) -> str:
+    return str(members[0].config.get("method", ""))
+
+
+def _key(member: Trained, number: int) -> str:
+    """Return what runs of one group have in common."""
+    if not member.config:
+        return f"table {number}"
+    return json.dumps({name: value for name, value in member.config.items() if name not in _SAME_GROUP}, sort_keys=True)
+
+
+def _checked(table: object, column: str, name: str) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame) or column not in table.columns or "epoch" not in table.columns:
         raise NetsparseError(f"this table has no columns 'epoch' and '{column}': it is no table of {name}")
-    if "run" in table.columns and len(table["run"].unique()) > 1:
-        raise NetsparseError("the table holds several runs; choose one, such as table[table.run == …]")
     return table
 
 
@@ -73,3 +199,27 @@ def node_values(table: pd.DataFrame, names: list[str], layer: str, epoch: int) -
     ]
     wide = rows.pivot_table(index=["group", "node"], columns="measure", values="value", dropna=False, sort=False)
     return wide.reindex(columns=names)
+
+
+def curve_of(table: pd.DataFrame, name: str, layer: str = "") -> pd.Series:
+    """Return a metric or measure of a layer (or "" of the whole) over the epochs, missing values left out."""
+    if "metric" in table.columns:
+        rows = table[(table["metric"] == name) & (table["layer"] == layer)]
+    else:
+        scope = "layer" if layer else "network"
+        rows = table[(table["measure"] == name) & (table["layer"] == layer) & (table["scope"] == scope)]
+    rows = rows.dropna(subset=["epoch", "value"])
+    return pd.Series(rows["value"].to_numpy(float), index=rows["epoch"].to_numpy(int), name=name).sort_index()
+
+
+def curves_of(group: Group, kind: str, name: str, layer: str = "") -> pd.DataFrame:
+    """Return a curve of each run of a group: epochs × runs.
+
+    Parameters
+    ----------
+    kind : {"metrics", "measures"}
+    name, layer
+        As of `curve_of`.
+    """
+    curves = [curve_of(getattr(member, kind), name, layer) for member in group.members]
+    return pd.concat(curves, axis=1, keys=range(len(curves))).sort_index() if curves else pd.DataFrame()

@@ -1,17 +1,43 @@
 """One style for print: sizes in inches, small type, colours that colour-blind readers can tell apart."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from netsparse.figures.source import Group
 
 COLUMN = 3.5
 PAGE = 7.2
 MUTED = "#8a8a8a"
+
+# Okabe and Ito's colours for the methods that are compared most, Paul Tol's muted ones for their relatives: told apart
+# by colour-blind readers.
+METHOD_COLOURS = {
+    "cht": "#0072B2",
+    "esml": "#56B4E9",
+    "set": "#D55E00",
+    "rigl": "#E69F00",
+    "mest": "#CC79A7",
+    "chts": "#009E73",
+    "chtss": "#117733",
+    "mest-ems": "#882255",
+    "snfs": "#999933",
+    "granet": "#AA4499",
+    "static": "#8a8a8a",
+    "dense": "#000000",
+}
+_LINES = ("-", "--", ":", "-.")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _RC: dict[Any, Any] = {
     "font.size": 8,
@@ -48,11 +74,59 @@ def palette(n: int) -> list[tuple[float, float, float]]:
     return list(sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n))
 
 
-def axes_for(ax: Axes | None) -> tuple[Figure, Axes]:
-    """Return the figure and axes to draw in: those handed in, or new ones."""
+class Look(NamedTuple):
+    """How a group of runs is drawn, the same in every figure."""
+
+    colour: Any
+    line: str
+    marker: str
+
+
+def looks(groups: "Sequence[Group]") -> list[Look]:
+    """Return how groups are drawn: a colour for each method, a line and a shade for each variant of it.
+
+    Groups whose method is not known get colours of their own.
+    """
+    others = iter(palette(sum(group.method not in METHOD_COLOURS for group in groups)))
+    counts = Counter(group.method for group in groups)
+    seen: Counter[str] = Counter()
+    found = []
+    for group in groups:
+        if group.method not in METHOD_COLOURS:
+            found.append(Look(next(others), "-", _MARKERS[0]))
+            continue
+        turn = seen[group.method]
+        seen[group.method] += 1
+        colour = np.array(to_rgb(METHOD_COLOURS[group.method]))
+        paler = 0.6 * turn / max(counts[group.method] - 1, 3)
+        shade = tuple(colour + (1 - colour) * paler)
+        found.append(Look(shade, _LINES[turn % len(_LINES)], _MARKERS[turn % len(_MARKERS)]))
+    return found
+
+
+def draw_band(ax: Axes, curves: pd.DataFrame, look: Look, label: str, factor: float = 1.0, **kwargs: Any) -> None:
+    """Draw the mean of a group's curves over the epochs, and mean ± sd (n − 1) as a band if there are several.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Epochs × runs (`netsparse.figures.source.curves_of`).
+    factor : float
+        To multiply values with, such as 100 for per cent.
+    """
+    mean = factor * curves.mean(axis=1)
+    marker = look.marker if len(curves) < 8 else None
+    ax.plot(mean.index, mean, color=look.colour, ls=look.line, marker=marker, ms=3, label=plain(label), **kwargs)
+    if curves.shape[1] > 1:
+        sd = factor * curves.std(axis=1)
+        ax.fill_between(mean.index, mean - sd, mean + sd, color=look.colour, alpha=0.18, linewidth=0)
+
+
+def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:
+    """Return the figure and axes to draw in: those handed in, or new ones of that size in inches."""
     if ax is not None:
         return figure_of(ax), ax
-    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 

@@ -412,10 +412,10 @@ def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in own | same}
 
 
-def _draw(run: Run, out: Path | None, formats: Sequence[str]) -> list[Path]:
+def _draw(runs: Run | Sequence[Run], out: Path | None, formats: Sequence[str]) -> list[Path]:
     from netsparse.figures import draw_figures
 
-    paths, left_out = draw_figures(run, out, formats)
+    paths, left_out = draw_figures(runs, out, formats)
     for name, reason in left_out.items():
         print(f"netsparse: figure {name} left out: {reason}", file=sys.stderr)
     return paths
@@ -651,26 +651,44 @@ def _epochs(text: str | None) -> list[int] | None:
         raise NetsparseError(f"--epochs takes whole numbers with commas, such as 0,60; not {text!r}") from error
 
 
+_Runs = Annotated[
+    list[Path], typer.Argument(help="Run directories, or folders of them such as a sweep's.", metavar="RUN…")
+]
+
+
 @app.command()
 def figures(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN…")],
+    runs: _Runs,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to; several runs get a folder each.", show_default="RUN/figures"),
+        typer.Option(help="Folder to write to.", show_default="RUN/figures, of several the folder figures beside them"),
     ] = None,
     format: Annotated[str, typer.Option(help="png, pdf, svg, or several with commas.")] = "png",
 ) -> None:
-    """Redraw all figures of runs from what is stored, without training."""
+    """Redraw all figures of runs from what is stored, without training; several runs are drawn together.
+
+    Runs that differ by the seed alone become a mean with a band, others stand side by side.
+    """
+    opened = _open(runs)
+    folder = _beside(opened) / "figures" if out is None else out
+    paths = _draw(opened, folder, [name for name in format.split(",") if name])
+    if not paths:
+        raise NetsparseError(f"{runs[0]}: there is nothing stored that a figure could be drawn from")
+    for path in paths:
+        print(path)
+
+
+def _open(paths: Sequence[Path]) -> list[Run]:
+    """Open run directories and folders of them, each run once."""
     from netsparse.run import Run
 
-    opened = [Run(path) for path in runs]
-    for run in opened:
-        folder = out / run.name if out is not None and len(opened) > 1 else out
-        paths = _draw(run, folder, [name for name in format.split(",") if name])
-        if not paths:
-            raise NetsparseError(f"{run.path}: there is nothing stored that a figure could be drawn from")
-        for path in paths:
-            print(path)
+    runs = {run.path.resolve(): run for path in paths for run in Run.find(path)}
+    return list(runs.values())
+
+
+def _beside(runs: Sequence[Run]) -> Path:
+    """Return where what is drawn of runs goes: into the run, or beside the first of several."""
+    return runs[0].path if len(runs) == 1 else runs[0].path.parent
 
 
 _KINDS = ("measures", "methods", "parts", "topologies", "datasets", "models", "figures", "forms")

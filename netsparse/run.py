@@ -54,6 +54,22 @@ class Run:
             raise NetsparseError(f"{self.path}: not a run directory (it has no folder 'snapshots')")
 
     @classmethod
+    def find(cls, path: str | Path) -> list[Run]:
+        """Open a run directory, or all runs of a folder that holds run directories, such as that of a sweep.
+
+        Raises
+        ------
+        NetsparseError
+            If it is neither.
+        """
+        path = Path(path)
+        if path.is_dir() and not (path / "snapshots").is_dir():
+            inside = sorted(part for part in path.iterdir() if (part / "snapshots").is_dir())
+            if inside:
+                return [cls(part) for part in inside]
+        return [cls(path)]
+
+    @classmethod
     def create(cls, path: str | Path) -> Run:
         """Make a new run directory. It must not exist, or be empty: nothing is ever overwritten.
 

@@ -54,7 +54,7 @@ def test_the_table_is_the_same_and_nothing_is_measured_twice(run, counted, chain
         measuring.finish()
     assert set(run.measures["epoch"]) == {0, 1, 2, 3, 4}
     measure_run(run, resume=True)
-    assert counted[-1] == 8  # the two ends by the standard measures, four units each
+    assert counted[-1] == 20  # the two ends by the standard measures, four units each; the disks of layers between
     pd.testing.assert_frame_equal(run.measures, table, check_exact=True)
     assert len(run_plan(run)) == 25
 

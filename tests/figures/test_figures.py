@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import netsparse as ns
 from netsparse import NetsparseError, Run, Snapshot
 from netsparse.errors import NothingToDrawError
-from netsparse.figures import FIGURES, draw_figures
+from netsparse.figures import COMPARISONS, FIGURES, draw_figures
 from netsparse.figures.draw import render
 
 FROM_METRICS = ("accuracy", "overlap")
@@ -54,20 +54,14 @@ def test_every_figure_says_what_is_missing(name, trained_run):
         FIGURES[name]("run")
 
 
-@pytest.mark.parametrize("name", [n for n in FIGURES if n not in FROM_METRICS])
-def test_a_table_of_several_runs_is_refused(name, trained_run):
-    both = pd.concat([trained_run.measures, trained_run.measures.assign(run="other")])
-    with pytest.raises(NetsparseError, match="several runs"):
-        FIGURES[name](both)
-
-
 @pytest.mark.parametrize("file_format", ["png", "pdf", "svg"])
 def test_all_figures_of_a_run_are_equal_bytes_twice(trained_run, tmp_path, file_format):
     written = []
     for folder in ("a", "b"):
         paths, left_out = draw_figures(trained_run, tmp_path / folder, [file_format])
         assert left_out == {}
-        assert [path.name for path in paths] == [f"{name}.{file_format}" for name in FIGURES]
+        expected = [f"{name}.{file_format}" for name in FIGURES if name not in COMPARISONS]
+        assert [path.name for path in paths] == [*expected, "captions.json"]
         written.append({path.name: path.read_bytes() for path in paths})
     assert written[0] == written[1]
     if file_format == "svg":
@@ -87,7 +81,7 @@ def test_a_run_without_measures_leaves_those_figures_out_and_says_how_to_get_the
     run = Run.create(tmp_path / "run")
     run.write_metrics(trained_run.metrics)
     paths, left_out = draw_figures(run)
-    assert [path.stem for path in paths] == ["accuracy", "overlap"]
+    assert [path.stem for path in paths] == ["accuracy", "overlap", "captions"]
     assert all("netsparse measure" in reason for reason in left_out.values())
 
 
@@ -97,7 +91,7 @@ def test_a_run_without_metrics_draws_the_rest(tmp_path, trained_run):
     paths, left_out = draw_figures(run)
     assert set(left_out) == set(FROM_METRICS)
     assert "no metrics.parquet" in left_out["overlap"]
-    assert len(paths) == 4
+    assert len(paths) == 5
 
 
 def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
@@ -109,7 +103,7 @@ def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
     paths, left_out = draw_figures(run)
     assert set(left_out) == {"overlap"}
     assert "never updated" in left_out["overlap"]
-    assert len(paths) == len(FIGURES) - 1
+    assert len(paths) == len(FIGURES)
 
 
 def test_no_radius_at_all_leaves_the_disk_out():

@@ -1,0 +1,217 @@
+"""Neurons in the hyperbolic disk over the epochs, turned so that they stay in place; communities keep their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from netsparse.errors import NothingToDrawError
+from netsparse.figures.source import layer_names
+
+# Measures of neurons and of the layer that a disk is drawn from, and those that stand in its title.
+BY_NEURON = ("theta", "radius", "community", "degree")
+NUMBERS = ("power_law_gamma", "modularity", "angular_separability", "anp_rate")
+
+
+@dataclass(frozen=True, eq=False)
+class Disk:
+    """One layer's neurons (or the network's) in the hyperbolic disk at one epoch.
+
+    Attributes
+    ----------
+    layer : str
+        Its name, "" for the whole network.
+    epoch : int
+    group : numpy.ndarray of str, shape (n,)
+        Neuron group of each neuron, all of them, in the order of the layer's nodes: sources, then targets.
+    node : numpy.ndarray of int64, shape (n,)
+        Index of each neuron in its group.
+    theta, radius : numpy.ndarray of float64, shape (n,)
+        Hyperbolic coordinates; NaN outside the giant component.
+    community : numpy.ndarray of int64, shape (n,)
+        −1 of a neuron without links.
+    degree : numpy.ndarray of int64, shape (n,)
+    numbers : dict of str to float
+        ``power_law_gamma``, ``modularity``, ``angular_separability``, ``anp_rate``; NaN where not measured.
+    """
+
+    layer: str
+    epoch: int
+    group: np.ndarray
+    node: np.ndarray
+    theta: np.ndarray
+    radius: np.ndarray
+    community: np.ndarray
+    degree: np.ndarray
+    numbers: dict[str, float]
+
+    @property
+    def embedded(self) -> np.ndarray:
+        """Whether each neuron has coordinates, shape (n,)."""
+        return np.isfinite(self.theta) & np.isfinite(self.radius)
+
+    @property
+    def rim(self) -> float:
+        """The hyperbolic radius of the disk's edge: 2 ln n of the n neurons embedded, or the largest radius."""
+        inside = self.embedded
+        if not inside.any():
+            return 1.0
+        return max(2 * float(np.log(inside.sum())), float(self.radius[inside].max()), 1e-9)
+
+    @property
+    def xy(self) -> np.ndarray:
+        """Places in the native disk of radius 1, shape (n, 2); NaN where not embedded."""
+        return np.column_stack([np.cos(self.theta), np.sin(self.theta)]) * (self.radius / self.rim)[:, None]
+
+
+def disks_of(
+    measures: pd.DataFrame, layer: str, epochs: Sequence[int] | None = None, *, aligned: bool = True
+) -> list[Disk]:
+    """Return a layer's disks over the epochs.
+
+    Parameters
+    ----------
+    measures : pandas.DataFrame
+        One run's table.
+    layer : str
+        "" for the whole network.
+    epochs : sequence of int, optional
+        Default: all that have an embedding. Those without one are left out.
+    aligned : bool
+        Turn and mirror each disk to fit the one before (`align`), and number communities like those they share the most
+        neurons with (`match_communities`). Hyperbolic distances do not change.
+
+    Examples
+    --------
+    >>> import netsparse as ns
+    >>> layer = ns.LayerGraph.from_mask([[1, 1, 0], [0, 1, 1], [0, 0, 1]], name="fc")
+    >>> table = ns.measure(ns.Snapshot([layer], epoch=0), ["theta", "radius", "community", "degree"])
+    >>> [disk] = disks_of(table, "fc")
+    >>> disk.degree
+    array([2, 2, 1, 1, 2, 2])
+    """
+    of_layer = measures[measures["layer"] == layer]
+    rows = of_layer[(of_layer["scope"] == "node") & of_layer["measure"].isin(BY_NEURON) & of_layer["node"].notna()]
+    scope = "layer" if layer else "network"
+    numbers = of_layer[(of_layer["scope"] == scope) & of_layer["measure"].isin(NUMBERS)]
+    found: list[Disk] = []
+    chosen = None if epochs is None else set(epochs)
+    for epoch, part in rows.groupby("epoch", sort=True):
+        if chosen is not None and epoch not in chosen:
+            continue
+        by = {str(name): own for name, own in part.groupby("measure")}
+        if "theta" not in by or "radius" not in by or not np.isfinite(by["radius"]["value"]).any():
+            continue
+        own = numbers[numbers["epoch"] == epoch].set_index("measure")["value"]
+        disk = _disk(layer, int(str(epoch)), by, {name: float(own.get(name, np.nan)) for name in NUMBERS})
+        found.append(_fitted(disk, found[-1]) if aligned and found else disk)
+    return found
+
+
+def embedded_layers(measures: pd.DataFrame) -> list[str]:
+    """Return the layers that have an embedding, in the table's order; [""] if the whole network alone has one.
+
+    Raises
+    ------
+    NothingToDrawError
+        If nothing has one.
+    """
+    rows = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
+    if rows.empty:
+        raise NothingToDrawError("no layer has an embedding (none was measured, or all degrees are equal)")
+    return layer_names(rows) or [""]
+
+
+def _disk(layer: str, epoch: int, by: dict[str, pd.DataFrame], numbers: dict[str, float]) -> Disk:
+    base = by["theta"]
+    n = len(base)
+
+    def values(name: str, missing: float) -> np.ndarray:
+        own = by[name]["value"].to_numpy(float) if name in by and len(by[name]) == n else np.full(n, np.nan)
+        return np.where(np.isfinite(own), own, missing)
+
+    return Disk(
+        layer,
+        epoch,
+        base["group"].to_numpy(str),
+        base["node"].to_numpy(np.int64),
+        values("theta", np.nan),
+        values("radius", np.nan),
+        values("community", -1).astype(np.int64),
+        values("degree", 0).astype(np.int64),
+        numbers,
+    )
+
+
+def _fitted(disk: Disk, before: Disk) -> Disk:
+    if len(disk.theta) != len(before.theta):
+        return disk
+    both = disk.embedded & before.embedded
+    theta = align(disk.theta, before.theta, np.where(both, np.minimum(disk.degree, before.degree) + 1.0, 0.0))
+    return replace(disk, theta=theta, community=match_communities(disk.community, before.community))
+
+
+def align(theta: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Turn, and if need be mirror, angles so that they lie as near to others as they can.
+
+    Maximises Σ w cos(±θ + δ − φ) over the sign and the angle δ: δ = −arg Σ w e^{i(±θ − φ)}.
+
+    Parameters
+    ----------
+    theta, reference : numpy.ndarray, shape (n,)
+    weights : numpy.ndarray, shape (n,)
+        0 where either angle is unknown.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Angles in 0 … 2π; NaN where ``theta`` is.
+
+    Examples
+    --------
+    >>> align(np.array([0.5, 1.5, 2.5]), np.array([6.0, 5.0, 4.0]), np.ones(3))
+    array([6., 5., 4.])
+    """
+    used = weights > 0
+    if not used.any():
+        return theta
+    w, phi = weights[used], reference[used]
+    sums = {sign: np.sum(w * np.exp(1j * (sign * theta[used] - phi))) for sign in (1.0, -1.0)}
+    sign = 1.0 if abs(sums[1.0]) >= abs(sums[-1.0]) - 1e-12 else -1.0
+    return np.mod(sign * theta - np.angle(sums[sign]), 2 * np.pi)
+
+
+def match_communities(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Give communities the numbers of those of another partition with which they share the most nodes.
+
+    New ones get new numbers; −1 stays −1. The assignment is that of most shared nodes in all
+    (`scipy.optimize.linear_sum_assignment`).
+
+    Examples
+    --------
+    >>> match_communities(np.array([0, 0, 1, 2, -1]), np.array([3, 3, 0, 0, 0]))
+    array([ 3,  3,  0,  1, -1])
+    """
+    here = labels >= 0
+    own, own_index = np.unique(labels[here], return_inverse=True)
+    if not len(own):
+        return labels
+    both = here & (reference >= 0)
+    others, other_index = np.unique(reference[both], return_inverse=True)
+    shared = np.zeros((len(own), len(others)), np.int64)
+    np.add.at(shared, (np.searchsorted(own, labels[both]), other_index), 1)
+    rows, columns = linear_sum_assignment(-shared)
+    numbers = np.full(len(own), -1, np.int64)
+    good = shared[rows, columns] > 0
+    numbers[rows[good]] = others[columns[good]]
+    taken = set(reference[reference >= 0].tolist())
+    free = iter(k for k in range(len(own) + len(taken) + 1) if k not in taken)
+    for place in np.flatnonzero(numbers < 0):
+        numbers[place] = next(free)
+    matched = np.full(len(labels), -1, np.int64)
+    matched[here] = numbers[own_index]
+    return matched
