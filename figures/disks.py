@@ -16,6 +16,35 @@ from netsparse.figures.source import layer_names
 BY_NEURON = ("theta", "radius", "community", "degree")
 NUMBERS = ("power_law_gamma", "modularity", "angular_separability", "anp_rate")
 
+# Of communities, the largest first; those after them are grey. Every two differ by 0.08 in Oklab at least, also as
+# readers without red or green see them.
+COMMUNITY_COLOURS = [
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc3311",
+    "#56b4e9",
+    "#882255",
+    "#ddcc77",
+    "#5e3c99",
+    "#cc79a7",
+    "#7f3b08",
+    "#aa4499",
+    "#8c564b",
+]
+OTHER_COLOUR = "#b4b4b4"
+
+
+def colour_of(community: int) -> str:
+    """Return a community's colour by its number in `disks_of`: hexadecimal, grey beyond the largest and for −1.
+
+    Examples
+    --------
+    >>> colour_of(0), colour_of(12), colour_of(-1)
+    ('#0072b2', '#b4b4b4', '#b4b4b4')
+    """
+    return COMMUNITY_COLOURS[community] if 0 <= community < len(COMMUNITY_COLOURS) else OTHER_COLOUR
+
 
 @dataclass(frozen=True, eq=False)
 class Disk:
@@ -83,7 +112,8 @@ def disks_of(
         Default: all that have an embedding. Those without one are left out.
     aligned : bool
         Turn and mirror each disk to fit the one before (`align`), and number communities like those they share the most
-        neurons with (`match_communities`). Hyperbolic distances do not change.
+        neurons with (`match_communities`), from 0 by their largest share of the neurons at any of the epochs.
+        Hyperbolic distances do not change.
 
     Examples
     --------
@@ -109,7 +139,7 @@ def disks_of(
         own = numbers[numbers["epoch"] == epoch].set_index("measure")["value"]
         disk = _disk(layer, int(str(epoch)), by, {name: float(own.get(name, np.nan)) for name in NUMBERS})
         found.append(_fitted(disk, found[-1]) if aligned and found else disk)
-    return found
+    return _ranked(found) if aligned else found
 
 
 def embedded_layers(measures: pd.DataFrame) -> list[str]:
@@ -153,6 +183,21 @@ def _fitted(disk: Disk, before: Disk) -> Disk:
     both = disk.embedded & before.embedded
     theta = align(disk.theta, before.theta, np.where(both, np.minimum(disk.degree, before.degree) + 1.0, 0.0))
     return replace(disk, theta=theta, community=match_communities(disk.community, before.community))
+
+
+def _ranked(disks: list[Disk]) -> list[Disk]:
+    """Give communities numbers by their largest share of the neurons of a disk: the one seen best is 0."""
+    share: dict[int, float] = {}
+    for disk in disks:
+        own, counts = np.unique(disk.community[disk.embedded], return_counts=True)
+        for number, part in zip(own.tolist(), (counts / counts.sum()).tolist(), strict=True):
+            share[number] = max(share.get(number, 0.0), part)
+    ranked = sorted((number for number in share if number >= 0), key=lambda number: (-share[number], number))
+    table = np.full(max((int(disk.community.max(initial=-1)) for disk in disks), default=-1) + 2, -1)
+    table[ranked] = np.arange(len(ranked))
+    unseen = np.flatnonzero(table[:-1] < 0)  # communities outside the giant component
+    table[unseen] = np.arange(len(ranked), len(ranked) + len(unseen))
+    return [replace(disk, community=table[disk.community]) for disk in disks]
 
 
 def align(theta: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> np.ndarray:
