@@ -206,6 +206,9 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the metrics to RUN/tensorboard as well.")
     ] = False,
+    no_figures: Annotated[
+        bool, typer.Option("--no-figures", help="Leave figures and report out; `netsparse figures RUN` draws them.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="New run directory.", show_default="runs/DATASET-METHOD-NNN")] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with any of these options; the command line goes before it.")
@@ -213,7 +216,8 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Go on with an interrupted run, with its own options; takes --measure-every alone."
+            metavar="RUN",
+            help="Go on with an interrupted run, with its own options; takes --measure-every and --no-figures alone.",
         ),
     ] = None,
 ) -> None:
@@ -260,17 +264,19 @@ def train(
             raise NetsparseError(
                 f"--resume goes on with the run's own options: leave --{option} out, or train a new run"
             )
-        return _train(TrainConfig.resolve(_stored(resume)), resume, measure_every, resume=True)
+        return _train(TrainConfig.resolve(_stored(resume)), resume, measure_every, not no_figures, resume=True)
     options = TrainConfig.read(config) if config else {}
     named = _out(options.pop("out", None))
     if method is not None and options.get("method", method) != method:
         options = _without_method(options, method)
     if "parts" in given and isinstance(options.get("parts"), dict):
         given["parts"] = {**options["parts"], **given["parts"]}
-    _train(TrainConfig.resolve({**options, **given}), named if out is None else out, measure_every)
+    _train(TrainConfig.resolve({**options, **given}), named if out is None else out, measure_every, not no_figures)
 
 
-def _train(config: TrainConfig, out: Path | None, measure_every: int | None, *, resume: bool = False) -> None:
+def _train(
+    config: TrainConfig, out: Path | None, measure_every: int | None, figures: bool, *, resume: bool = False
+) -> None:
     """Train, measure and draw; in the first process of several."""
     from netsparse.run import Run
     from netsparse.training import processes
@@ -326,9 +332,11 @@ def _train(config: TrainConfig, out: Path | None, measure_every: int | None, *, 
 
     with jobs_progress("Measuring") as show_jobs:
         measure_run(run, resume=measure_every is not None, on_progress=show_jobs)
-    _draw(run, None, ["png"])
+    print(f"\nRun directory  {run.path}")
+    if figures:
+        _draw(run, None, ["png"])
+        print(f"Figures        {run.figures_path}")
     epochs_kept = run.epochs
-    print(f"\nRun directory  {run.path}\nFigures        {run.figures_path}")
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import safetensors.numpy
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
@@ -136,6 +138,11 @@ class Run:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def correlations_path(self) -> Path:
+        """What the start topology CSTI was made from."""
+        return self.path / "correlations.safetensors"
+
+    @property
     def metrics_path(self) -> Path:
         """The table of training metrics."""
         return self.path / "metrics.parquet"
@@ -226,6 +233,30 @@ class Run:
     def write_measures(self, measures: pd.DataFrame) -> None:
         """Write measures.parquet."""
         write_table(self.measures_path, measures)
+
+    @property
+    def correlations(self) -> np.ndarray | None:
+        """Absolute Pearson correlations of the input features, (n_features, n_features), to 1/255; None if not kept.
+
+        Raises
+        ------
+        NetsparseError
+            If the file cannot be read.
+        """
+        if not self.correlations_path.is_file():
+            return None
+        try:
+            stored = safetensors.numpy.load_file(self.correlations_path)["correlations"]
+        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            raise NetsparseError(f"{self.correlations_path}: not a readable safetensors file: {error}") from error
+        if stored.dtype != np.uint8 or stored.ndim != 2 or stored.shape[0] != stored.shape[1]:
+            raise NetsparseError(f"{self.correlations_path}: holds no square matrix of bytes")
+        return stored.astype(np.float32) / 255
+
+    def write_correlations(self, correlations: np.ndarray) -> None:
+        """Write correlations.safetensors: a byte an entry, |Pearson correlation| · 255."""
+        stored = {"correlations": np.rint(255 * np.clip(correlations, 0, 1)).astype(np.uint8)}
+        write_whole(self.correlations_path, safetensors.numpy.save(stored))
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', {len(self.epochs)} snapshots)"

@@ -18,6 +18,7 @@ from torch import nn
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.run import METRIC_COLUMNS, Run
+from netsparse.topologies import Correlations
 from netsparse.training import fused, processes
 from netsparse.training.backends import choose_backend
 from netsparse.training.checkpoint import TrainingState, hold_checkpoint, load_checkpoint
@@ -34,6 +35,9 @@ from netsparse.training.update import LayerUpdate
 from netsparse.training.writer import BackgroundWriter
 
 _log = logging.getLogger("netsparse")
+
+# Features up to which the correlations are kept in the run directory: a byte for each pair.
+_KEPT = 4096
 
 # Image files of which correlations (CSTI) are computed.
 _CORRELATED = 4096
@@ -168,7 +172,8 @@ def _train(
     if run is not None and not (resume and run.config):
         run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
         run.write_environment(describe_environment(device, config.seed))
-    state = _start(config, data, device, backend)
+    correlations = _correlations(config, data)
+    state = _start(config, data, device, backend, correlations)
     parts = Samples.of(data, device)
     del data
     done, rows = _resumed(run, state) if resume else (0, [])
@@ -180,6 +185,9 @@ def _train(
         show = stack.enter_context(tensorboard_writer(run, done)) if run and config.tensorboard else _nothing
         if run is not None and not done:
             write(run.write_snapshot, state.topology.snapshot(0))
+            if correlations is not None and len(correlations.matrix) <= _KEPT:
+                write(run.write_correlations, correlations.matrix)
+        del correlations
         for epoch in range(done + 1, config.epochs + 1):
             started = time.perf_counter()
             values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
@@ -295,7 +303,19 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: str) -> TrainingState:
+def _correlations(config: TrainConfig, data: Dataset) -> Correlations | None:
+    """Compute what CSTI starts from, if the method starts so."""
+    if config.resolved_method.topology != "correlated":
+        return None
+    x = data.train.x
+    if isinstance(x, ImageFiles):
+        x = x.read(np.sort(np.random.default_rng(config.seed).permutation(len(x))[:_CORRELATED]))
+    return Correlations.of(x)
+
+
+def _start(
+    config: TrainConfig, data: Dataset, device: torch.device, backend: str, correlations: Correlations | None
+) -> TrainingState:
     """Make network, optimizer, schedules and random state of a run."""
     torch.manual_seed(config.seed)
     model = _make_model(config, data, device, backend)
@@ -306,16 +326,13 @@ def _start(config: TrainConfig, data: Dataset, device: torch.device, backend: st
         optimizer, start_factor=1.0, end_factor=0.01, total_iters=max(1, round(0.9 * config.epochs))
     )
     method, n_batches = config.resolved_method, -(-len(data.train.y) // config.batch_size)
-    x = data.train.x
-    if isinstance(x, ImageFiles) and method.topology == "correlated":
-        x = x.read(np.sort(np.random.default_rng(config.seed).permutation(len(x))[:_CORRELATED]))
     topology = TopologyScheduler(
         model,
         optimizer,
         method,
         config.sparsity,
         layers=["*sandwich*"],
-        data=x,
+        data=correlations,
         seed=config.seed,
         total_steps=config.epochs * n_batches,
         update_interval=config.update_interval * (n_batches if method.update_unit == "epoch" else 1),

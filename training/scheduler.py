@@ -65,9 +65,9 @@ class TopologyScheduler:
         Names of ``nn.Linear``, ``nn.Conv2d`` or `SparseLinear` modules, ``*`` and ``?`` allowed, or their types.
         Default: every `SparseLinear`; if there is none, every ``nn.Linear`` but the last, which stays dense. A
         convolution counts as the graph n_in · k_h · k_w × n_out.
-    data : array_like or torch.Tensor, shape (n_samples, …), optional
-        Un-normalised training inputs, for the correlated start topology (CSTI). Without them a method that starts so
-        starts from Erdős–Rényi, with a warning.
+    data : array_like or torch.Tensor, shape (n_samples, …), or Correlations, optional
+        Un-normalised training inputs, or their correlations, for the correlated start topology (CSTI). Without them a
+        method that starts so starts from Erdős–Rényi, with a warning.
     seed : int
     total_steps : int, optional
         How often `step` will be called in the whole training. Methods whose parts change with time (RigL, GraNet,
@@ -233,13 +233,15 @@ class TopologyScheduler:
         if self.method.topology == "correlated":
             if data is None:
                 raise NetsparseError("the correlated topology (CSTI) needs data=: the training inputs")
-            n_features, n_source = int(np.prod(np.shape(data)[1:])), self.layers[0].shape[0]
+            n_source = self.layers[0].shape[0]
+            known = isinstance(data, Correlations)
+            n_features = len(data.matrix) if known else int(np.prod(np.shape(data)[1:]))
             if n_features != n_source:
                 raise NetsparseError(
                     f"the data have {n_features} features, layer '{self.layers[0].name}' has {n_source} source "
                     "neurons: the correlated topology (CSTI) needs the inputs of the first layer"
                 )
-            data = Correlations.of(data)  # once for all layers
+            data = data if known else Correlations.of(data)  # once for all layers
         starts = []
         for layer in self.layers:
             if self.method.topology == "keep":

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from torch.nn.utils import prune
 
 import netsparse as ns
 from netsparse.cli import main
-from netsparse.figures import FIGURES
+from netsparse.figures import COMPARISONS, FIGURES
 
 SMALL = ["--epochs", "3", "--batch-size", "64", "--scale", "2", "--sparsity", "0.9"]
 
@@ -54,14 +55,16 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     assert "runs/digits-cht-001/figures" in out
     assert "Next           netsparse measure runs/digits-cht-001 --epochs 0,3" in out
     assert run.epochs == [0, 1, 2, 3]
-    assert {path.stem for path in run.figures_path.iterdir()} == set(FIGURES)
+    drawn = {path.stem for path in run.figures_path.iterdir()}
+    assert drawn == {*FIGURES, "captions"} - COMPARISONS
     for name in ("config.toml", "environment.json", "metrics.parquet", "checkpoint.safetensors", "log.txt"):
         assert (run.path / name).stat().st_size > 0
     table = run.measures
     assert set(table["epoch"]) == {0, 1, 2, 3}
     assert not table.duplicated(["epoch", "scope", "layer", "measure", "group", "node"]).any()
     modularity = table[table["measure"] == "modularity"]
-    assert set(modularity["epoch"]) == {0, 3}
+    assert set(modularity["epoch"]) == {0, 1, 2, 3}  # of the layers' disks
+    assert set(modularity.loc[modularity["scope"] == "network", "epoch"]) == {0, 3}
     assert len(table[table["measure"] == "aae"]) == 1
     code, out, _ = cli("train", *SMALL, "--method", "set", "--seed", "4")
     assert (tmp_path / "runs" / "digits-set-001").is_dir()
@@ -456,10 +459,9 @@ def test_bad_options_of_measure(cli, tmp_path, arguments, message):
 def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
     code, out, _ = cli("figures", trained_run.path, "--out", "drawn", "--format", "png,svg")
     assert code == 0
-    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
-        f"{n}.{f}" for n in FIGURES for f in ("png", "svg")
-    }
-    assert len(out.splitlines()) == 2 * len(FIGURES)
+    names = {f"{n}.{f}" for n in set(FIGURES) - COMPARISONS for f in ("png", "svg")} | {"captions.json"}
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == names
+    assert {Path(line).name for line in out.splitlines()} == names
     assert cli("figures", trained_run.path, "--format", "bmp")[0] == 2
     code, _, err = cli("figures", tmp_path)
     assert code == 2
@@ -468,6 +470,19 @@ def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
     code, _, err = cli("figures", empty.path)
     assert code == 2
     assert "error" in err
+
+
+def test_several_runs_are_drawn_together(cli, tmp_path):
+    for number, method in enumerate(("cht", "set", "set")):
+        out = f"many/{method}-{number}"
+        assert cli("train", *SMALL, "--method", method, "--seed", number, "--out", out, "--no-figures")[0] == 0
+        assert not (tmp_path / out / "figures").exists()
+    code, out, _ = cli("figures", "many", "many/set-1", "--format", "svg")
+    assert code == 0
+    assert f"{Path('many') / 'figures' / 'accuracy.svg'}" in out
+    captions = json.loads((tmp_path / "many" / "figures" / "captions.json").read_text())
+    assert {"CHT, aae", "SET, aae", "SET, aae_sd"} <= set(captions["accuracy"]["numbers"])
+    assert "CHT, aae_sd" not in captions["accuracy"]["numbers"]
 
 
 def test_list_tells_the_parts_of_methods(cli):

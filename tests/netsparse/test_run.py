@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.numpy
 
 import netsparse as ns
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, Run, Snapshot
@@ -132,3 +133,29 @@ def test_tables_in_three_formats(tmp_path):
         write_table(tmp_path / "t.xls", table)
     with pytest.raises(NetsparseError, match="cannot be written"):
         write_table(tmp_path / "no" / "t.csv", table)
+
+
+def test_correlations_are_kept_to_a_byte(tmp_path):
+    run = Run.create(tmp_path / "run")
+    assert run.correlations is None
+    given = np.random.default_rng(0).random((5, 5)).astype(np.float32)
+    run.write_correlations(given)
+    np.testing.assert_allclose(run.correlations, given, atol=0.5001 / 255)
+    content = run.correlations_path.read_bytes()
+    run.correlations_path.write_bytes(content[:-3])
+    with pytest.raises(NetsparseError, match="not a readable"):
+        _ = run.correlations
+    write_whole(run.correlations_path, safetensors.numpy.save({"correlations": given}))
+    with pytest.raises(NetsparseError, match="no square matrix"):
+        _ = run.correlations
+
+
+def test_a_folder_of_runs_is_all_of_them(tmp_path):
+    for name in ("b", "a"):
+        Run.create(tmp_path / "sweep" / name)
+    (tmp_path / "sweep" / "figures").mkdir()
+    assert [run.name for run in Run.find(tmp_path / "sweep")] == ["a", "b"]
+    assert [run.name for run in Run.find(tmp_path / "sweep" / "a")] == ["a"]
+    for nothing in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(NetsparseError):
+            Run.find(nothing)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from netsparse import NetsparseError, Run
+from netsparse.topologies import Correlations
 from netsparse.training import METHODS, TrainConfig, load_dataset, train
 from netsparse.training.checkpoint import hold_checkpoint, load_checkpoint
-from netsparse.training.loop import _start, choose_device
+from netsparse.training.loop import _correlations, _start, choose_device
 from netsparse.training.samples import Samples
 
 
@@ -189,14 +190,14 @@ def test_checkpoints_of_other_networks_and_broken_ones_are_refused(tmp_path):
     made = config(epochs=2, method="set")
     train(made, run)
     data, device = load_dataset("digits"), torch.device("cpu")
-    state = _start(made, data, device, "csr")
+    state = _start(made, data, device, "csr", _correlations(made, data))
     assert load_checkpoint(run.checkpoint_path, state) == 2
     for other in ({"scale": 2.0}, {"lr": 0.5}, {"epochs": 6}, {"parts": {"percolation": True}}):
         with pytest.raises(NetsparseError, match=f"belongs to a run with {next(iter(other))} ="):
             load_checkpoint(
-                run.checkpoint_path, _start(config(**{"method": "set", "epochs": 2} | other), data, device, "csr")
+                run.checkpoint_path, _start(config(**{"method": "set", "epochs": 2} | other), data, device, "csr", None)
             )
-    wide = _start(config(epochs=2, method="set", scale=2.0), data, device, "csr")
+    wide = _start(config(epochs=2, method="set", scale=2.0), data, device, "csr", None)
     with pytest.raises(NetsparseError, match="another network"):
         load_checkpoint(run.checkpoint_path, replace(wide, options=state.options))
     state.optimizer.state[state.model.sandwich1.weight]["momentum_buffer"] = torch.ones(3)
@@ -278,7 +279,8 @@ def test_what_was_done_before_training_died_is_on_disk(error, tmp_path):
     assert run.epochs == [0, 1, 2, 3]
     assert run.metrics["epoch"].max() == 3
     device = torch.device("cpu")
-    state = _start(config(epochs=9), load_dataset("digits"), device, "csr")
+    made, data = config(epochs=9), load_dataset("digits")
+    state = _start(made, data, device, "csr", _correlations(made, data))
     assert load_checkpoint(run.checkpoint_path, state) == 3
     assert state.topology.snapshot(3) == run.snapshot(3)
 
@@ -302,3 +304,11 @@ def test_pixels_are_normalised_by_the_training_samples():
     assert float(seen.std()) == pytest.approx(1.0, abs=1e-4)
     assert samples["test"].mean == samples["train"].mean
     assert samples["train"].normalised(torch.zeros(1, 3, dtype=torch.uint8)).dtype == torch.float32
+
+
+def test_what_csti_started_from_is_kept(trained_run, tmp_path):
+    x = load_dataset("digits").train.x
+    np.testing.assert_allclose(trained_run.correlations, Correlations.of(x).matrix, atol=0.5001 / 255)
+    run = Run.create(tmp_path / "esml")
+    train(config(method="esml", epochs=1), run)
+    assert run.correlations is None
