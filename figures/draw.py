@@ -1,5 +1,6 @@
 """Draw all figures of a run, or of several side by side, into files."""
 
+import inspect
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -32,9 +33,13 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 
 def draw_figures(
-    source: Run | Sequence[Run], out: Path | None = None, formats: Sequence[str] = ("png",)
+    source: Run | Sequence[Run],
+    out: Path | None = None,
+    formats: Sequence[str] = ("png",),
+    names: Sequence[str] | None = None,
+    epochs: Sequence[int] | None = None,
 ) -> tuple[list[Path], dict[str, str]]:
-    """Draw every figure of `FIGURES` from what run directories hold; no training, no measuring.
+    """Draw figures of `FIGURES` from what run directories hold; no training, no measuring.
 
     Parameters
     ----------
@@ -44,6 +49,10 @@ def draw_figures(
     out : pathlib.Path, optional
         Folder to write to. Default: the first run's folder ``figures``.
     formats : sequence of {"png", "pdf", "svg"}
+    names : sequence of str, optional
+        Names of `FIGURES`. Default: all.
+    epochs : sequence of int, optional
+        For the figures that show epochs side by side.
 
     Returns
     -------
@@ -55,7 +64,7 @@ def draw_figures(
     Raises
     ------
     NetsparseError
-        If a format is unknown, or the folder cannot be made.
+        If a format or a name is unknown, or the folder cannot be made.
 
     Examples
     --------
@@ -72,7 +81,11 @@ def draw_figures(
     if unknown or not formats:
         raise NetsparseError(f"unknown figure format '{', '.join(unknown)}'; choose from: {', '.join(FORMATS)}")
     runs = [source] if isinstance(source, Run) else list(source)
-    several = len(groups_of(runs)) > 1
+    chosen = {name: FIGURES[name] for name in (FIGURES if names is None else names)}
+    if not chosen:
+        raise NetsparseError(f"no figure is named; choose from: {', '.join(FIGURES)}")
+    groups = groups_of(runs)
+    members = [member for group in groups for member in group.members]  # each reads its tables once
     out = runs[0].figures_path if out is None else out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -80,11 +93,12 @@ def draw_figures(
         raise NetsparseError(f"{out}: cannot make the folder: {error.strerror}") from error
     paths: list[Path] = []
     captions, left_out = {}, {}
-    for name, draw in FIGURES.items():
-        if name in COMPARISONS and not several:
+    for name, draw in chosen.items():
+        if name in COMPARISONS and len(groups) < 2 and names is None:
             continue
+        options = {"epochs": epochs} if epochs and "epochs" in inspect.signature(draw).parameters else {}
         try:
-            figure = draw(runs)
+            figure = draw(members, **options)
         except NothingToDrawError as error:
             left_out[name] = str(error)
             continue

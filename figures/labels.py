@@ -29,7 +29,7 @@ _DATASETS = {
     "cifar100": "CIFAR-100",
 }
 # Options that say nothing about what is compared.
-_NEVER = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every", "image_size")
+NEVER_TOLD = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every", "image_size")
 
 
 def method_name(method: str) -> str:
@@ -82,7 +82,7 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the options, flat, that are not the same in all configurations; the method, seed and device aside."""
     options = [flat(config) for config in configs]
-    names = dict.fromkeys(name for one in options for name in one if name not in (*_NEVER, "method"))
+    names = dict.fromkeys(name for one in options for name in one if name not in (*NEVER_TOLD, "method"))
     return [name for name in names if len({repr(one.get(name)) for one in options}) > 1]
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from netsparse.errors import NetsparseError, NothingToDrawError
 from netsparse.figures.labels import labels_of
 from netsparse.run import Run
 
-One: TypeAlias = Run | pd.DataFrame
-Source: TypeAlias = One | Sequence[One] | Mapping[str, One | Sequence[One]]
+One: TypeAlias = "Run | pd.DataFrame | Trained"
+Source: TypeAlias = "One | Sequence[One] | Mapping[str, One | Sequence[One]]"
 
 # Options in which runs of one group may differ.
 _SAME_GROUP = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every")
@@ -50,7 +51,7 @@ class Trained:
             raise NothingToDrawError(
                 f"{self.run.path} has no metrics.parquet: no epoch of a training run was finished there"
             )
-        return _checked(self.table if self.run is None else self.run.metrics, "metric", "metrics")
+        return _checked(self.table if self.run is None else self.run.metrics, "metrics", "metric")
 
     @cached_property
     def measures(self) -> pd.DataFrame:
@@ -60,7 +61,12 @@ class Trained:
                 f"{self.run.path} has no measures.parquet; make it with: "
                 f"netsparse measure {self.run.path} --out {self.run.measures_path}"
             )
-        return _checked(self.table if self.run is None else self.run.measures, "measure", "measures")
+        return _checked(self.table if self.run is None else self.run.measures, "measures", "measure", "scope")
+
+    @cached_property
+    def scalars(self) -> pd.DataFrame:
+        """The measures of the network and of its layers, those of neurons and of their groups left out."""
+        return self.measures[self.measures["scope"].isin(["layer", "network"])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +135,8 @@ def only(source: Source) -> Trained:
 
 
 def _members(source: One | Sequence[One]) -> list[Trained]:
+    if isinstance(source, Trained):
+        return [source]
     if isinstance(source, Run):
         return [Trained(source.name, run=source)]
     if isinstance(source, pd.DataFrame):
@@ -158,9 +166,10 @@ def _key(member: Trained, number: int) -> str:
     return json.dumps({name: value for name, value in member.config.items() if name not in _SAME_GROUP}, sort_keys=True)
 
 
-def _checked(table: object, column: str, name: str) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame) or column not in table.columns or "epoch" not in table.columns:
-        raise NetsparseError(f"this table has no columns 'epoch' and '{column}': it is no table of {name}")
+def _checked(table: pd.DataFrame | None, name: str, *columns: str) -> pd.DataFrame:
+    missing = [column for column in ("epoch", "layer", *columns, "value") if table is None or column not in table]
+    if table is None or missing:
+        raise NetsparseError(f"this table has no column '{missing[0]}': it is no table of {name}")
     return table
 
 
@@ -202,13 +211,13 @@ def node_values(table: pd.DataFrame, names: list[str], layer: str, epoch: int) -
 
 
 def curve_of(table: pd.DataFrame, name: str, layer: str = "") -> pd.Series:
-    """Return a metric or measure of a layer (or "" of the whole) over the epochs, missing values left out."""
+    """Return a metric or measure of a layer (or "" of the whole) over the epochs, what is not finite left out."""
     if "metric" in table.columns:
         rows = table[(table["metric"] == name) & (table["layer"] == layer)]
     else:
         scope = "layer" if layer else "network"
         rows = table[(table["measure"] == name) & (table["layer"] == layer) & (table["scope"] == scope)]
-    rows = rows.dropna(subset=["epoch", "value"])
+    rows = rows[rows["epoch"].notna() & np.isfinite(rows["value"])].drop_duplicates("epoch", keep="last")
     return pd.Series(rows["value"].to_numpy(float), index=rows["epoch"].to_numpy(int), name=name).sort_index()
 
 
@@ -217,7 +226,7 @@ def curves_of(group: Group, kind: str, name: str, layer: str = "") -> pd.DataFra
 
     Parameters
     ----------
-    kind : {"metrics", "measures"}
+    kind : {"metrics", "measures", "scalars"}
     name, layer
         As of `curve_of`.
     """

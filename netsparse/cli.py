@@ -420,10 +420,10 @@ def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in own | same}
 
 
-def _draw(runs: Run | Sequence[Run], out: Path | None, formats: Sequence[str]) -> list[Path]:
+def _draw(runs: Run | Sequence[Run], out: Path | None, formats: Sequence[str], *choice: Any) -> list[Path]:
     from netsparse.figures import draw_figures
 
-    paths, left_out = draw_figures(runs, out, formats)
+    paths, left_out = draw_figures(runs, out, formats, *choice)
     for name, reason in left_out.items():
         print(f"netsparse: figure {name} left out: {reason}", file=sys.stderr)
     return paths
@@ -672,6 +672,14 @@ def figures(
         typer.Option(help="Folder to write to.", show_default="RUN/figures, of several the folder figures beside them"),
     ] = None,
     format: Annotated[str, typer.Option(help="png, pdf, svg, or several with commas.")] = "png",
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of `netsparse list figures`, with commas.", show_default="all"),
+    ] = None,
+    epochs: Annotated[
+        str | None,
+        typer.Option(help="Epochs with commas, for figures that show some side by side.", show_default="theirs"),
+    ] = None,
 ) -> None:
     """Redraw all figures of runs from what is stored, without training; several runs are drawn together.
 
@@ -679,7 +687,8 @@ def figures(
     """
     opened = _open(runs)
     folder = _beside(opened) / "figures" if out is None else out
-    paths = _draw(opened, folder, [name for name in format.split(",") if name])
+    names = None if only is None else [name for name in only.split(",") if name]
+    paths = _draw(opened, folder, [name for name in format.split(",") if name], names, _epochs(epochs))
     if not paths:
         raise NetsparseError(f"{runs[0]}: there is nothing stored that a figure could be drawn from")
     for path in paths:
