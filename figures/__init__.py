@@ -6,10 +6,21 @@ from netsparse.figures.caption import Caption, caption
 from netsparse.figures.degree_distribution import degree_distribution
 from netsparse.figures.draw import COMPARISONS, FIGURES, draw_figures
 from netsparse.figures.hyperbolic_disk import hyperbolic_disk
+from netsparse.figures.hyperbolic_epochs import hyperbolic_epochs
+from netsparse.figures.measure_table import measure_table
 from netsparse.figures.network_measures import network_measures
 from netsparse.figures.overlap import overlap
 
-for _figure in (accuracy, anp_rate, overlap, degree_distribution, hyperbolic_disk, network_measures):
+for _figure in (
+    accuracy,
+    anp_rate,
+    overlap,
+    degree_distribution,
+    hyperbolic_disk,
+    hyperbolic_epochs,
+    network_measures,
+    measure_table,
+):
     FIGURES.add(_figure.__name__, _figure)
 
 __all__ = [
@@ -22,6 +33,8 @@ __all__ = [
     "degree_distribution",
     "draw_figures",
     "hyperbolic_disk",
+    "hyperbolic_epochs",
+    "measure_table",
     "network_measures",
     "overlap",
 ]

@@ -124,15 +124,15 @@ def disks_of(
     >>> disk.degree
     array([2, 2, 1, 1, 2, 2])
     """
-    of_layer = measures[measures["layer"] == layer]
-    rows = of_layer[(of_layer["scope"] == "node") & of_layer["measure"].isin(BY_NEURON) & of_layer["node"].notna()]
+    chosen = measures["layer"] == layer
+    if epochs is not None:
+        chosen &= measures["epoch"].isin(list(epochs))
+    of_neurons = chosen & (measures["scope"] == "node") & measures["measure"].isin(BY_NEURON) & measures["node"].notna()
+    rows = measures.loc[of_neurons, ["epoch", "measure", "value", "group", "node"]]
     scope = "layer" if layer else "network"
-    numbers = of_layer[(of_layer["scope"] == scope) & of_layer["measure"].isin(NUMBERS)]
+    numbers = measures[chosen & (measures["scope"] == scope) & measures["measure"].isin(NUMBERS)]
     found: list[Disk] = []
-    chosen = None if epochs is None else set(epochs)
     for epoch, part in rows.groupby("epoch", sort=True):
-        if chosen is not None and epoch not in chosen:
-            continue
         by = {str(name): own for name, own in part.groupby("measure")}
         if "theta" not in by or "radius" not in by or not np.isfinite(by["radius"]["value"]).any():
             continue
@@ -154,6 +154,22 @@ def embedded_layers(measures: pd.DataFrame) -> list[str]:
     if rows.empty:
         raise NothingToDrawError("no layer has an embedding (none was measured, or all degrees are equal)")
     return layer_names(rows) or [""]
+
+
+def embedded_epochs(measures: pd.DataFrame, layer: str | None = None) -> list[int]:
+    """Return the epochs at which a layer (by default any) has an embedding, ascending.
+
+    Raises
+    ------
+    NothingToDrawError
+        If there is none.
+    """
+    rows = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
+    if layer is not None:
+        rows = rows[rows["layer"] == layer]
+    if rows.empty:
+        raise NothingToDrawError(f"layer {layer!r} has no embedding" if layer else "nothing has an embedding")
+    return sorted(int(epoch) for epoch in rows["epoch"].unique())
 
 
 def _disk(layer: str, epoch: int, by: dict[str, pd.DataFrame], numbers: dict[str, float]) -> Disk:
