@@ -1,5 +1,6 @@
 """Figures: a stored run or a table in, a matplotlib Figure out. One file a figure, named like its function."""
 
+from netsparse.figures import report
 from netsparse.figures.accuracy import accuracy
 from netsparse.figures.anp_rate import anp_rate
 from netsparse.figures.caption import Caption, caption
@@ -37,4 +38,5 @@ __all__ = [
     "measure_table",
     "network_measures",
     "overlap",
+    "report",
 ]

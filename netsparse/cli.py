@@ -695,6 +695,31 @@ def figures(
         print(path)
 
 
+@app.command()
+def report(
+    runs: _Runs,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="File to write.", show_default="RUN/report.html, of several beside them"
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file to explore runs in: disks, masks, charts, tables. It works offline, in any browser of today.
+
+    Runs that differ by the seed alone become a mean with a band, others stand side by side.
+    """
+    opened = _open(runs)
+    print(_report(opened, _beside(opened) / "report.html" if out is None else out))
+
+
+def _report(runs: Run | Sequence[Run], out: Path | None = None) -> Path:
+    from netsparse.analysis import list_measures
+    from netsparse.figures.report import write_report
+
+    return write_report(runs, out, meanings={name: text for name, _, _, text in list_measures()})
+
+
 def _open(paths: Sequence[Path]) -> list[Run]:
     """Open run directories and folders of them, each run once."""
     from netsparse.run import Run

@@ -1,0 +1,90 @@
+"""Metrics and measures over the epochs: a curve for each group of runs, mean and deviation over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from netsparse.errors import NothingToDrawError
+from netsparse.figures.source import Group, Trained
+
+Curves = dict[str, dict[str, dict[str, Any]]]
+
+
+def metrics_of(member: Trained) -> pd.DataFrame | None:
+    """Return a run's training metrics; None if there are none."""
+    try:
+        return member.metrics
+    except NothingToDrawError:
+        return None
+
+
+def measures_of(member: Trained) -> pd.DataFrame | None:
+    """Return a run's table of measures; None if there is none."""
+    try:
+        return member.measures
+    except NothingToDrawError:
+        return None
+
+
+def numbers_of(group: Group, kind: str) -> pd.DataFrame:
+    """Return the numbers of layers ("" the network) of all runs of a group: name, layer, epoch, member, value and more.
+
+    Parameters
+    ----------
+    group : Group
+    kind : {"metric", "measure"}
+    """
+    parts = []
+    for number, member in enumerate(group.members):
+        table = metrics_of(member) if kind == "metric" else measures_of(member)
+        if table is None:
+            continue
+        if kind == "measure":
+            table = table[table["scope"].isin(["network", "layer"])]
+        kept = table[table["epoch"].notna()].rename(columns={kind: "name"})
+        parts.append(kept.assign(member=number, layer=kept["layer"].fillna("")))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["name", "layer", "epoch", "value"])
+
+
+def curves_by_name(table: pd.DataFrame) -> Curves:
+    """Return name → layer → its curve: ``epochs``, ``mean`` and, where there are several runs, ``sd`` (n − 1).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"name": "a", "layer": "", "epoch": [0, 0], "value": [1.0, 3.0]})
+    >>> curves_by_name(table)
+    {'a': {'': {'epochs': [0], 'mean': [2.0], 'sd': [1.4142]}}}
+    """
+    table = table[np.isfinite(table["value"].astype(float))]
+    if table.empty:
+        return {}
+    by = table.groupby(["name", "layer", "epoch"], sort=False)["value"].agg(["mean", "std"]).reset_index()
+    found: Curves = {}
+    for (name, layer), part in by.groupby(["name", "layer"], sort=False):
+        part = part.sort_values("epoch")
+        curve: dict[str, Any] = {"epochs": part["epoch"].astype(int).tolist(), "mean": rounded(part["mean"], 6)}
+        if part["std"].notna().any():
+            curve["sd"] = rounded(part["std"], 5)
+        found.setdefault(str(name), {})[str(layer)] = curve
+    return found
+
+
+def merged(first: Curves, second: Curves) -> Curves:
+    """Return the curves of both; of those that both have the longer one."""
+    names = list(dict.fromkeys([*first, *second]))
+    return {name: _longer(first.get(name, {}), second.get(name, {})) for name in names}
+
+
+def _longer(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    layers = dict.fromkeys([*first, *second])
+    both = {layer: (first.get(layer), second.get(layer)) for layer in layers}
+    return {layer: max(filter(None, pair), key=lambda curve: len(curve["epochs"])) for layer, pair in both.items()}
+
+
+def rounded(values: Sequence[float] | pd.Series, digits: int) -> list[float | None]:
+    """Return numbers of so many digits, None in place of what is not finite: JSON has no NaN."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]

@@ -1,0 +1,187 @@
+"""The page's tables: measures at the first and the last epoch, key figures, configurations, commands."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from netsparse.figures.labels import flat
+from netsparse.figures.report.curves import Curves, metrics_of, rounded
+from netsparse.figures.source import Group
+from netsparse.run import Run
+
+# What the measures' table tells of chance: prefix of its columns -> what the page calls the null model.
+NULLS = {"null_": "same degrees", "er_": "Erdős–Rényi"}
+
+
+def measure_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for each measure of the network and of each layer: first and last epoch, and chance at the last.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of one group of runs (`netsparse.figures.report.curves.numbers_of`).
+
+    Returns
+    -------
+    list of dict
+        ``measure``, ``layer``, ``epochs``; ``first`` and ``last`` are the means over the runs, ``values`` the last
+        value of each; ``error`` the standard error of the last; ``chance`` a dict by null model of ``mean``, ``z`` and
+        ``p`` of the runs that were compared with it; ``reason`` why there is no last value.
+    """
+    if table.empty:
+        return []
+    rows = []
+    for (name, layer), part in table.groupby(["name", "layer"], sort=False):
+        epochs = sorted({int(part["epoch"].min()), int(part["epoch"].max())})
+        first, last = (part[part["epoch"] == epoch] for epoch in (epochs[0], epochs[-1]))
+        reasons = [str(reason) for reason in last.get("reason", []) if isinstance(reason, str) and reason]
+        rows.append(
+            {
+                "measure": str(name),
+                "layer": str(layer),
+                "epochs": epochs,
+                "first": _mean(first["value"]),
+                "last": _mean(last["value"]),
+                "values": rounded(last["value"].astype(float), 6),
+                "error": _mean(last["standard_error"]) if "standard_error" in last and len(last) == 1 else None,
+                "chance": {model: found for prefix, model in NULLS.items() if (found := _chance(last, prefix))},
+                "reason": reasons[0] if reasons else "",
+            }
+        )
+    return rows
+
+
+def _mean(values: pd.Series) -> float | None:
+    finite = values.astype(float).dropna()
+    return rounded([float(finite.mean())], 6)[0] if len(finite) else None
+
+
+def _chance(rows: pd.DataFrame, prefix: str) -> dict[str, Any] | None:
+    z, p = f"{prefix}z" if prefix != "null_" else "z", f"{prefix}p" if prefix != "null_" else "p"
+    if p not in rows or not rows[p].notna().any():
+        return None
+    some = rows[rows[p].notna()]
+    return {"mean": _mean(some[f"{prefix}mean"]), "z": rounded(some[z], 4), "p": rounded(some[p], 4)}
+
+
+def add_comparison(rows: Sequence[list[dict[str, Any]]]) -> None:
+    """Add to the rows of all groups but the first ``against``: p of Welch's t-test of the last values with the first's.
+
+    Where both have two runs or more; it is not corrected for the number of measures.
+    """
+    reference = {(row["measure"], row["layer"]): row["values"] for row in rows[0]} if rows else {}
+    for own in rows[1:]:
+        for row in own:
+            mine, other = (
+                np.array([value for value in values if value is not None])
+                for values in (row["values"], reference.get((row["measure"], row["layer"]), []))
+            )
+            if len(mine) > 1 and len(other) > 1 and mine.std() + other.std() > 0:
+                row["against"] = rounded([float(stats.ttest_ind(mine, other, equal_var=False).pvalue)], 4)[0]
+
+
+def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
+    """Return what is told of a group first: accuracy, AAE (per cent), ANP rate, links, epochs, seconds; None: unknown.
+
+    Each is a list of one number a run.
+    """
+    found: dict[str, Any] = {"accuracy": [], "aae": [], "seconds": [], "epochs": 0}
+    for member in group.members:
+        table = metrics_of(member)
+        if table is None:
+            continue
+        whole = table[table["layer"] == ""].sort_values("epoch")
+        test = whole[whole["metric"] == "test_accuracy"]["value"].dropna()
+        if len(test):
+            found["accuracy"] += rounded([100 * float(test.iloc[-1])], 6)
+            found["aae"] += rounded([100 * float(test.mean())], 6)
+        found["seconds"] += rounded([float(whole[whole["metric"].isin(_SECONDS)]["value"].sum())], 5)
+        found["epochs"] = max(found["epochs"], int(table["epoch"].max()))
+    found["anp"] = _ends(curves, "anp_rate")
+    found["links"] = _ends(curves, "n_links") or _links(curves)
+    return found
+
+
+_SECONDS = ["training_seconds", "topology_seconds", "evaluation_seconds", "snapshot_seconds"]
+
+
+def _ends(curves: Curves, name: str) -> list[float] | None:
+    curve = curves.get(name, {}).get("")
+    return [curve["mean"][0], curve["mean"][-1]] if curve else None
+
+
+def _links(curves: Curves) -> list[float] | None:
+    own = [curve["mean"] for curve in curves.get("links", {}).values()]
+    return [sum(values[0] for values in own), sum(values[-1] for values in own)] if own else None
+
+
+def configuration(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return a row for each option: its value in each group, all seeds' if they differ, and whether groups differ.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from netsparse.figures.source import groups_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = Run.create(folder)
+    ...     run.write_config({"method": "cht", "parts": {"percolation": False}})
+    ...     [row["option"] for row in configuration(groups_of(run))]
+    ['method', 'parts.percolation']
+    """
+    by_group = [[flat(member.config) for member in group.members] for group in groups]
+    names = dict.fromkeys(name for configs in by_group for config in configs for name in config)
+    rows = []
+    for name in names:
+        values = [", ".join(dict.fromkeys(_told(config.get(name)) for config in configs)) for configs in by_group]
+        rows.append({"option": name, "values": values, "differs": len(set(values)) > 1})
+    return rows
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def environment(run: Run) -> dict[str, Any]:
+    """Return what a run's environment.json tells; empty if there is none or it cannot be read."""
+    try:
+        found = json.loads((run.path / "environment.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def commands(run: Run) -> list[dict[str, str]]:
+    """Return the commands that made a run, train it again, and make what is seen of it: ``what`` and ``command``."""
+    command = environment(run).get("command")
+    found = []
+    if isinstance(command, list) and command:
+        said = [Path(str(command[0])).name, *map(str, command[1:])]
+        found.append({"what": "Trained by", "command": shlex.join(said)})
+    path = str(run.path)
+    if (run.path / "config.toml").is_file():
+        found.append(_command("Train it again", "train", "--config", str(run.path / "config.toml")))
+    found.append(_command("Measure every snapshot", "measure", path, "--out", str(run.measures_path)))
+    chance = ("--nulls", "100", "--epochs", _ends_told(run), "--out", str(run.measures_path))
+    found.append(_command("Compare with chance, in place of its measures", "measure", path, *chance))
+    found.append(_command("Redraw the figures", "figures", path))
+    found.append(_command("Film the percolation", "film", path))
+    found.append(_command("Make this page again", "report", path))
+    return found
+
+
+def _command(what: str, *words: str) -> dict[str, str]:
+    return {"what": what, "command": shlex.join(["netsparse", *words])}
+
+
+def _ends_told(run: Run) -> str:
+    return ",".join(map(str, dict.fromkeys([*run.epochs[:1], *run.epochs[-1:]])))
