@@ -1,4 +1,9 @@
-"""Tensors: the Triton kernel through its interpreter against the CPU's, and the door for tensors of any kind."""
+"""Tensors: the Triton kernel against the CPU's, and the door for tensors of any kind.
+
+The kernel runs in Triton's interpreter; on a GPU, compiled, with ``TRITON_INTERPRET=0`` in the environment.
+"""
+
+import os
 
 import numpy as np
 import pytest
@@ -7,6 +12,7 @@ import torch
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, predict_links, score_links
 from netsparse.linkprediction import L3_RULES, NODE_RULES, tensors
 
+DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" or not torch.cuda.is_available() else "cuda"
 MASKS = {
     "edgeless": np.zeros((4, 5), int),
     "no source": np.zeros((0, 3), int),
@@ -41,32 +47,36 @@ def test_the_kernel_with_more_links_than_a_block(on_device, random_layer):
     assert_equal_on_both(random_layer(2, (21, 2), 0.9), "ch2-l3")
 
 
+def tensor_of(layer):
+    return torch.from_numpy(layer.biadjacency.toarray()).to(DEVICE)
+
+
 def assert_equal_on_both(layer, rule):
-    mask = torch.from_numpy(layer.biadjacency.toarray())
-    found = score_links(mask, rule, "float64")
+    found = score_links(tensor_of(layer), rule, "float64")
     assert isinstance(found, torch.Tensor)
-    assert np.allclose(found, score_links(layer, rule, "float64"), rtol=1e-12, equal_nan=True)
+    assert found.device.type == DEVICE
+    assert np.allclose(found.cpu(), score_links(layer, rule, "float64"), rtol=1e-12, equal_nan=True)
 
 
 def test_the_kernel_in_runs_of_rows_and_columns(on_device, random_layer, monkeypatch):
     layer = random_layer(4, (20, 15), 0.15)
-    mask = torch.from_numpy(layer.biadjacency.toarray())
+    mask = tensor_of(layer)
     monkeypatch.setattr("netsparse.linkprediction.gpu._COUNT_BYTES", 4 * 20 * 6)
     monkeypatch.setattr(tensors, "_BLOCK_BYTES", 8 * 15 * 9)
-    assert np.allclose(score_links(mask), score_links(layer), rtol=1e-6, equal_nan=True)
+    assert np.allclose(score_links(mask).cpu(), score_links(layer), rtol=1e-6, equal_nan=True)
     found, expected = predict_links(mask, 20, ties="random", seed=3), predict_links(layer, 20, ties="random", seed=3)
-    assert all(np.array_equal(mine, its) for mine, its in zip(found, expected, strict=True))
+    assert all(np.array_equal(mine.cpu(), its) for mine, its in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("ties", ["spcorr", "random"])
 @pytest.mark.parametrize("name", MASKS)
 def test_the_same_pairs_as_on_the_cpu(ties, name, on_device):
     layer = LayerGraph.from_mask(MASKS[name])
-    mask = torch.from_numpy(MASKS[name])
+    mask = torch.from_numpy(MASKS[name]).to(DEVICE)
     for k in (0, 3, mask.numel() + 2):
         found, expected = (predict_links(graph, k, ties=ties, seed=5) for graph in (mask, layer))
         assert all(isinstance(part, torch.Tensor) for part in found)
-        assert all(np.array_equal(mine, its) for mine, its in zip(found, expected, strict=True))
+        assert all(np.array_equal(mine.cpu(), its) for mine, its in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("kernel", [False, True])
@@ -77,16 +87,16 @@ def test_tensors_of_any_layout(manner, kernel, random_layer, request):
     if kernel:
         request.getfixturevalue("on_device")
     layer = random_layer(6, (6, 5), 0.4)
-    mask = MANNERS[manner](torch.from_numpy(layer.biadjacency.toarray().astype(np.float32)))
-    assert np.allclose(score_links(mask), score_links(layer), rtol=1e-6, equal_nan=True)
+    mask = MANNERS[manner](tensor_of(layer).float())
+    assert np.allclose(score_links(mask).cpu(), score_links(layer), rtol=1e-6, equal_nan=True)
 
 
 def test_rules_without_a_kernel_and_a_packed_size_beyond_the_device(on_device, random_layer, monkeypatch):
     monkeypatch.undo()
     layer = random_layer(6, (12, 10), 0.3)
-    mask = torch.from_numpy(layer.biadjacency.toarray())
+    mask = tensor_of(layer)
     for rule in NODE_RULES:
-        assert np.allclose(score_links(mask, rule), score_links(layer, rule), equal_nan=True)
+        assert np.allclose(score_links(mask, rule).cpu(), score_links(layer, rule), equal_nan=True)
     monkeypatch.setattr(tensors, "on_device", lambda mask, rule: True)
     monkeypatch.setattr("netsparse.linkprediction.gpu._PACKED_BYTES", 8)
     with pytest.raises(NetsparseError, match="co-degrees take more"):
