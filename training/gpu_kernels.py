@@ -17,9 +17,7 @@ import triton.language as tl
 
 from netsparse.training.links import Links
 
-# Samples of one program at most: a warp takes up to 128, so that a program needs no barrier at usual batches.
-_BLOCK = 512
-_A_WARP = 128
+_BLOCK = 64
 
 
 @triton.jit
@@ -80,16 +78,10 @@ def _backward(
             target = tl.load(targets + link).to(tl.int64)
             row = tl.load(y_gradient + target * batch + sample, mask=inside, other=0.0).to(SUM)
             total += tl.load(weights + link).to(SUM) * row
-            before = tl.load(gradient + link, mask=block > 0, other=0.0)
+            before = tl.load(gradient + link)
             tl.store(gradient + link, before + tl.sum(own * row, axis=0).to(gradient.dtype.element_ty))
         if TO_INPUT:
             tl.store(x_gradient + i * batch + sample, total.to(x_gradient.dtype.element_ty), mask=inside)
-
-
-def _sizes(batch: int, most: int) -> dict[str, int]:
-    """Return how many samples a program takes at once, and its warps."""
-    block = min(max(triton.next_power_of_2(batch), 32), most)
-    return {"BLOCK": block, "num_warps": max(block // _A_WARP, 1)}
 
 
 def _sum_type(x: torch.Tensor) -> tl.dtype:
@@ -105,11 +97,11 @@ def forward(
 ) -> list[torch.Tensor]:
     """Return [X, Y of the first layer, Y of the second …], each feature-major, (n, batch), for samples (batch, n)."""
     x, batch = samples.t().contiguous(), len(samples)
-    rows, sizes = [x], _sizes(batch, _A_WARP)
+    rows = [x]
     for own, weight, bias, has_relu in zip(links, weights, biases, relu, strict=True):
         y = torch.empty((own.n_target, batch), dtype=x.dtype, device=x.device)
         if y.numel():
-            _forward[(own.n_target, triton.cdiv(batch, sizes["BLOCK"]))](
+            _forward[(own.n_target, triton.cdiv(batch, _BLOCK))](
                 own.target_start,
                 own.sources,
                 own.positions,
@@ -121,7 +113,7 @@ def forward(
                 HAS_BIAS=bias is not None,
                 RELU=has_relu,
                 SUM=_sum_type(x),
-                **sizes,
+                BLOCK=_BLOCK,
             )
         rows.append(y)
     return rows
@@ -137,9 +129,8 @@ def backward(
     to_bias: Sequence[bool],
 ) -> tuple[torch.Tensor | None, list[torch.Tensor], list[torch.Tensor | None]]:
     """Return Ẋ (n_source, batch) if wanted, ẇ of each layer, and ḃ of each layer if wanted (see `cpu_kernels`)."""
-    n, batch, y_gradient = len(links), rows[0].shape[1], y_gradient.t().contiguous()
-    sizes = _sizes(batch, _BLOCK)
-    gradients = [torch.empty_like(weight) if batch else torch.zeros_like(weight) for weight in weights]
+    n, y_gradient = len(links), y_gradient.t().contiguous()
+    gradients = [torch.zeros_like(weight) for weight in weights]
     bias_gradients: list[torch.Tensor | None] = [None] * n
     for i in reversed(range(n)):
         if relu[i]:
@@ -157,10 +148,10 @@ def backward(
                 y_gradient,
                 x_gradient,
                 gradients[i],
-                batch,
+                rows[i].shape[1],
                 TO_INPUT=wanted,
                 SUM=_sum_type(rows[i]),
-                **sizes,
+                BLOCK=_BLOCK,
             )
         y_gradient = x_gradient
     return y_gradient if to_input else None, gradients, bias_gradients

@@ -120,7 +120,7 @@ class TritonScorer:
         self._table_start = torch.from_numpy(table.start).to(self.device)
         self._step = table.step
         largest = max(_largest(degrees), _largest(target_degrees), 1)
-        self._block = min(128, max(32, triton.next_power_of_2(largest)))
+        self._block = min(128, max(16, triton.next_power_of_2(largest)))
         self._packed = torch.empty(max(n_packed, 1), dtype=torch.int32, device=self.device)
         for first, stop in _runs(n_target, 4 * n_target):
             links, counts = self._co_degrees(first, stop, transposed=True)
@@ -162,7 +162,7 @@ class TritonScorer:
 
     def _launch(self, kernel: Any, links: torch.Tensor, *arguments: Any) -> None:
         if len(links):
-            kernel[(len(links),)](links, *arguments, BLOCK=self._block, num_warps=self._block // 32)
+            kernel[(len(links),)](links, *arguments, BLOCK=self._block)
 
 
 def _starts(sizes: torch.Tensor) -> torch.Tensor:
