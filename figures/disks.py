@@ -137,9 +137,8 @@ def disks_of(
         if "theta" not in by or "radius" not in by or not np.isfinite(by["radius"]["value"]).any():
             continue
         own = numbers[numbers["epoch"] == epoch].set_index("measure")["value"]
-        disk = _disk(layer, int(str(epoch)), by, {name: float(own.get(name, np.nan)) for name in NUMBERS})
-        found.append(_fitted(disk, found[-1]) if aligned and found else disk)
-    return _ranked(found) if aligned else found
+        found.append(_disk(layer, int(str(epoch)), by, {name: float(own.get(name, np.nan)) for name in NUMBERS}))
+    return fitted(found) if aligned else found
 
 
 def embedded_layers(measures: pd.DataFrame) -> list[str]:
@@ -191,6 +190,14 @@ def _disk(layer: str, epoch: int, by: dict[str, pd.DataFrame], numbers: dict[str
         values("degree", 0).astype(np.int64),
         numbers,
     )
+
+
+def fitted(disks: Sequence[Disk]) -> list[Disk]:
+    """Turn and mirror each disk to fit the one before, and number communities alike in all (see `disks_of`)."""
+    found: list[Disk] = []
+    for disk in disks:
+        found.append(_fitted(disk, found[-1]) if found else disk)
+    return _ranked(found)
 
 
 def _fitted(disk: Disk, before: Disk) -> Disk:
