@@ -20,6 +20,8 @@ from netsparse.figures.style import MUTED, PAGE, plain
 from netsparse.run import Run
 
 MAX_LINKS = 20_000
+# Layers beside each other.
+COLUMNS = 4
 
 # More paths than these are painted as an image, so that PDF and SVG stay small.
 _MANY = 2_000
@@ -89,12 +91,16 @@ def _bare(layer: str, epoch: int) -> Disk:
 
 
 def draw_page(rows: Sequence[Sequence[Panel]], title: str) -> Figure:
-    """Draw rows of panels under each other, with a legend."""
+    """Draw rows of panels under each other, with a legend; a single column side by side."""
+    if max(map(len, rows)) == 1:
+        panels = [row[0] for row in rows]
+        rows = [panels[start : start + COLUMNS] for start in range(0, len(panels), COLUMNS)]
     n_columns = max(map(len, rows))
     size = min(2.5, PAGE / max(n_columns, 2), max(1.5, 8.5 / len(rows)))
+    narrow = 0.3 if size * n_columns < 4.4 else 0.0
     head = 0.14 * (2.6 + (size < 2.0) + any(panel.label for row in rows for panel in row))
     figure = Figure(
-        figsize=(size * n_columns, (size + head) * len(rows) + 0.5), layout=ConstrainedLayoutEngine(h_pad=0.04)
+        figsize=(size * n_columns, (size + head) * len(rows) + 0.5 + narrow), layout=ConstrainedLayoutEngine(h_pad=0.04)
     )
     grid = figure.subplots(len(rows), n_columns, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
@@ -102,10 +108,22 @@ def draw_page(rows: Sequence[Sequence[Panel]], title: str) -> Figure:
             draw_panel(ax, panel, size)
         for ax in axes[len(row) :]:
             ax.set_axis_off()
-    shown = next(panel.disk for row in rows for panel in row if panel.disk.embedded.any())
-    figure.suptitle(title, fontsize=8.5)
-    figure.legend(handles=legend_of(shown), loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.2)
+    finish_page(figure, title, rows)
     return figure
+
+
+def finish_page(figure: Figure, title: str, rows: Sequence[Sequence[Panel]]) -> None:
+    """Write the title above a page, and the legend under it: in two lines where the page is narrow."""
+    shown = next(panel.disk for row in rows for panel in row if panel.disk.embedded.any())
+    narrow = figure.get_figwidth() < 4.4
+    figure.suptitle(title.replace(" (", "\n(") if narrow else title, fontsize=8.5)
+    figure.legend(
+        handles=legend_of(shown),
+        loc="outside lower center",
+        ncols=2 if narrow else 4,
+        handletextpad=0.2,
+        columnspacing=1.2,
+    )
 
 
 def draw_panel(ax: Axes, panel: Panel, width: float) -> None:

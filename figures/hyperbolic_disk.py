@@ -6,13 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import Panel, draw_page, draw_panel, measured, numbers_of, panels_of
+from netsparse.figures.disk_panel import COLUMNS, Panel, draw_page, draw_panel, measured, numbers_of, panels_of
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
 from netsparse.figures.style import figure_of, style
 
-# Layers beside each other, and in all.
-_COLUMNS = 4
 _MAX_LAYERS = 12
 
 
@@ -76,9 +74,10 @@ def hyperbolic_disk(
             layers = embedded_layers(member.measures)[:_MAX_LAYERS] if layer is None else [layer]
             at = list(wanted or _ends(embedded_epochs(member.measures), len(sources)))
             columns = [panels_of(member, name, at, label if len(sources) > 1 else "") for name in layers]
-            for start in range(0, len(columns), _COLUMNS):
-                rows += [list(row) for row in zip(*columns[start : start + _COLUMNS], strict=True)]
-        figure = draw_page(rows, "Layers in the hyperbolic disk (coalescent embedding of the giant component)")
+            beside = -(-len(columns) // -(-len(columns) // COLUMNS))
+            for start in range(0, len(columns), beside):
+                rows += [list(row) for row in zip(*columns[start : start + beside], strict=True)]
+        figure = draw_page(rows, "Layers in the hyperbolic disk (coalescent embedding)")
     panels = [panel for row in rows for panel in row]
     return tell(figure, None, _text(panels, len(sources)), numbers_of(panels))
 

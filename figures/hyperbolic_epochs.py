@@ -12,7 +12,7 @@ from netsparse.figures.disk_panel import (
     Panel,
     draw_disk,
     draw_panel,
-    legend_of,
+    finish_page,
     measured,
     numbers_of,
     panels_of,
@@ -107,8 +107,9 @@ def _rows(
 def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
     n_columns = max(map(len, rows))
     size = min(2.2, (PAGE - 0.2) / n_columns)
+    narrow = 0.3 if size * n_columns < 4.2 else 0.0
     figure = Figure(
-        figsize=(size * n_columns + 0.2, (size + 0.3) * len(rows) + 0.55),
+        figsize=(size * n_columns + 0.2, (size + 0.3) * len(rows) + 0.55 + narrow),
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03),
     )
     grid = figure.subplots(len(rows), n_columns, squeeze=False)
@@ -129,9 +130,7 @@ def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
             va="center",
             fontsize=7.5,
         )
-    shown = next(panel.disk for row in rows for panel in row if panel.disk.embedded.any())
-    figure.suptitle("Percolation of the layers in the hyperbolic disk", fontsize=8.5)
-    figure.legend(handles=legend_of(shown), loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.2)
+    finish_page(figure, "Percolation of the layers (in the hyperbolic disk)", rows)
     return figure
 
 
