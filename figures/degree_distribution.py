@@ -1,4 +1,7 @@
-"""Degree distribution with its power-law fit, first against last epoch."""
+"""Degree distribution with its power-law fit: first against last epoch, or methods against each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,17 +12,34 @@ from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
-from netsparse.figures.source import Source, first_and_last, layer_names, node_values, only, value_of
-from netsparse.figures.style import MUTED, PAGE, figure_of, palette, plain, style
+from netsparse.figures.disk_panel import shortened
+from netsparse.figures.source import Group, Source, Trained, groups_of, layer_names, value_of
+from netsparse.figures.style import MUTED, PAGE, Look, figure_of, looks, style
+
+_MAX_LAYERS = 11
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """Runs of a group, each at its first or its last epoch."""
+
+    label: str
+    look: Look
+    members: Sequence[Trained]
+    end: int  # 0 the first, -1 the last
 
 
 def degree_distribution(source: Source, ax: Axes | None = None, layer: str | None = None) -> Figure:
-    """Share of neurons with at least so many links, with the power law fitted to it, first against last epoch.
+    """Share of neurons with at least so many links, with the power law fitted to it.
+
+    Of one group of runs the first against the last epoch; of several the last epoch of each. Several seeds are their
+    mean with a band of ± one standard deviation. Neurons without links do not count. Degrees come from the measures or,
+    without measures, from the last snapshot, then without a fit.
 
     Parameters
     ----------
-    source : Run or pandas.DataFrame
-        A run, or its table of measures.
+    source : Run, table of measures, or several of these
+        See `netsparse.figures.source.groups_of`.
     ax : matplotlib.axes.Axes, optional
         Where to draw one panel. Default: a panel for each layer and one for the network.
     layer : str, optional
@@ -28,6 +48,7 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
     Returns
     -------
     matplotlib.figure.Figure
+        Its `caption` tells γ, x_min, mean and largest degree.
 
     Raises
     ------
@@ -43,62 +64,161 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
     >>> print(degree_distribution(table))
     Figure(...x...)
     """
-    measures = only(source).measures
-    degrees = measures[(measures["measure"] == "degree") & (measures["scope"] == "node")]
-    if degrees.empty:
-        raise NothingToDrawError("no degrees were measured")
-    given = ax
+    series = _series(groups_of(source))
+    numbers: dict[str, float] = {}
     with style():
         if ax is not None:
             figure = figure_of(ax)
             panels = [(ax, layer or "")]
         else:
-            chosen = [layer] if layer is not None else [*layer_names(degrees), ""]
+            chosen = [layer] if layer is not None else [*_layers(series)[:_MAX_LAYERS], ""]
             columns = min(len(chosen), 4)
             rows = -(-len(chosen) // columns)
-            figure = Figure(figsize=(PAGE * columns / 4, 2.3 * rows + 0.3), layout="constrained")
-            grid = figure.subplots(rows, columns, squeeze=False).ravel()
+            height = rows * (2.2 + 0.13 * len(series)) + 0.2
+            figure = Figure(figsize=(max(PAGE * columns / 4, 2.6), height), layout="constrained")
+            grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
             panels = list(zip(grid, chosen, strict=False))
             for empty in grid[len(chosen) :]:
                 empty.set_axis_off()
-        epochs = first_and_last(degrees)
         for panel, name in panels:
-            _panel(panel, measures, name, epochs)
-        if ax is None:
-            figure.legend(handles=_legend(epochs), loc="outside lower center", ncols=3)
-        else:
-            ax.legend(handles=_legend(epochs), loc="lower left")
-    return tell(figure, given, "Degree distribution, first against last epoch.", {})
+            numbers |= _panel(panel, series, name)
+        for panel, _ in panels:
+            panel.set_ylim(top=1.6)
+            if any(panel.get_legend_handles_labels()[1]):
+                under = {"loc": "upper left", "bbox_to_anchor": (-0.05, -0.29)} if ax is None else {"loc": "lower left"}
+                panel.legend(fontsize=6.5, handlelength=0.8, borderaxespad=0, labelspacing=0.25, **under)
+        if ax is None and any(len(panel.lines) > len(series) for panel, _ in panels):
+            fit = Line2D([], [], color=MUTED, lw=1, label="power law of exponent γ, from the degree in brackets on")
+            figure.legend(handles=[fit], loc="outside lower center")
+    return tell(figure, ax, _text(series), numbers)
 
 
-def _panel(ax: Axes, measures: pd.DataFrame, layer: str, epochs: list[int]) -> None:
-    gammas = []
-    for epoch, colour in zip(epochs, palette(2), strict=False):
-        degree = node_values(measures, ["degree"], layer, epoch)["degree"].to_numpy()
-        degree = np.sort(degree[degree >= 1])
-        gamma = value_of(measures, "power_law_gamma", layer, epoch)
-        x_min = value_of(measures, "power_law_x_min", layer, epoch)
-        gammas.append(f"{gamma:.2f}" if np.isfinite(gamma) else "–")
-        if not len(degree):
+def _series(groups: Sequence[Group]) -> list[_Series]:
+    found = [
+        (group.label, look, members)
+        for group, look in zip(groups, looks(groups), strict=True)
+        if (members := [member for member in group.members if _epochs(member)])
+    ]
+    if not found:
+        groups[0].members[0].measures  # noqa: B018 of a run without them it says how to get them
+        raise NothingToDrawError("no degrees were measured")
+    if len(found) > 1:
+        return [_Series(label, look, members, -1) for label, look, members in found]
+    [(_, look, members)] = found
+    epochs = _epochs(members[0])
+    last = _Series(f"epoch {epochs[-1]}" if epochs[-1] >= 0 else "", look, members, -1)
+    if len(epochs) < 2:
+        return [last]
+    return [_Series(f"epoch {epochs[0]}", Look(MUTED, "-", "o"), members, 0), last]
+
+
+def _has_measures(member: Trained) -> bool:
+    return member.run is None or member.run.measures_path.is_file()
+
+
+def _rows(member: Trained) -> pd.DataFrame:
+    rows = member.measures
+    return rows[(rows["measure"] == "degree") & (rows["scope"] == "node")]
+
+
+def _epochs(member: Trained) -> list[int]:
+    """Return the epochs of which degrees are known; -1 of a table without epochs."""
+    if not _has_measures(member):
+        return member.run.epochs if member.run is not None else []
+    return sorted(int(epoch) for epoch in _rows(member)["epoch"].fillna(-1).unique())
+
+
+def _layers(series: Sequence[_Series]) -> list[str]:
+    names: list[str] = []
+    for member in (member for one in series for member in one.members):
+        if _has_measures(member):
+            names += layer_names(_rows(member))
+        elif member.run is not None:
+            names += member.run.layer_names(-1)
+    return list(dict.fromkeys(names))
+
+
+def _degrees(member: Trained, layer: str, epoch: int) -> np.ndarray:
+    """Return the degrees of the neurons that have links; none if there is no such layer."""
+    if _has_measures(member):
+        rows = _rows(member)
+        found = rows.loc[(rows["layer"] == layer) & (rows["epoch"].fillna(-1) == epoch), "value"].to_numpy(float)
+    elif member.run is not None and (not layer or layer in member.run.layer_names(epoch)):
+        snapshot = member.run.snapshot(epoch)
+        graph = snapshot[layer] if layer else None
+        found = (
+            np.asarray(snapshot.adjacency.sum(axis=0))
+            if graph is None
+            else np.concatenate([graph.source_degrees, graph.target_degrees])
+        )
+    else:
+        found = np.empty(0)
+    return found[found >= 1]
+
+
+def _panel(ax: Axes, series: Sequence[_Series], layer: str) -> dict[str, float]:
+    """Draw a layer, and return its numbers."""
+    numbers: dict[str, float] = {}
+    for one in series:
+        found = [(member, _epochs(member)[one.end]) for member in one.members]
+        degrees = [own for member, epoch in found if len(own := _degrees(member, layer, epoch))]
+        gamma, x_min = (
+            float(np.mean([_measure(member, name, layer, epoch) for member, epoch in found]))
+            for name in ("power_law_gamma", "power_law_x_min")
+        )
+        fitted = np.isfinite(gamma) and np.isfinite(x_min)
+        words = shortened(one.label, 0.8)
+        if fitted:
+            words += f"{': ' if words else ''}γ {'≥ 10' if gamma >= 9.995 else f'{gamma:.2f}'} (≥ {x_min:.0f})"
+        start = f"{one.label}, {layer or 'network'}, "
+        numbers |= {f"{start}gamma": gamma, f"{start}x_min": x_min}
+        if not degrees:
             continue
-        different = np.unique(degree)
-        at_least = 1.0 - np.searchsorted(degree, different, side="left") / len(degree)
-        ax.plot(different, at_least, ".", color=colour, ms=4)
-        if np.isfinite(gamma) and np.isfinite(x_min):
-            x = np.arange(x_min, different[-1] + 1)
-            share = np.mean(degree >= x_min)
-            ax.plot(x, share * zeta(gamma, x) / zeta(gamma, x_min), color=colour, lw=1)
-    ax.set(
-        xscale="log", yscale="log", title=f"{plain(layer) or 'whole network'}\nγ {' → '.join(gammas)}", xlabel="degree"
-    )
+        numbers |= {f"{start}mean_degree": float(np.mean([own.mean() for own in degrees]))}
+        numbers |= {f"{start}max_degree": float(np.mean([own.max() for own in degrees]))}
+        _curve(ax, one.look, degrees, words, (gamma, x_min) if fitted else None)
+    ax.set(xscale="log", yscale="log", title=shortened(layer or "whole network", 1.5), xlabel="degree")
     spec = ax.get_subplotspec()
     if spec is None or spec.is_first_col():
         ax.set_ylabel("share of neurons with\nat least this degree")
+    return numbers
 
 
-def _legend(epochs: list[int]) -> list[Line2D]:
-    dots = [
-        Line2D([], [], ls="", marker=".", color=colour, label=f"epoch {epoch}")
-        for epoch, colour in zip(epochs, palette(2), strict=False)
-    ]
-    return [*dots, Line2D([], [], color=MUTED, lw=1, label="power law from x_min on")]
+def _curve(ax: Axes, look: Look, degrees: Sequence[np.ndarray], words: str, fit: tuple[float, float] | None) -> None:
+    """Draw the complementary cumulative distribution, of several runs mean ± sd, and its power law from x_min on."""
+    x = np.unique(np.concatenate(degrees))
+    ax.plot(
+        x, _shares(degrees, x).mean(axis=0), ls="", marker=look.marker, ms=2.2, mew=0, color=look.colour, label=words
+    )
+    if len(degrees) > 1:
+        fine = np.unique(np.round(np.geomspace(x[0], x[-1], 300)))
+        shares = _shares(degrees, fine)
+        mean, sd = shares.mean(axis=0), shares.std(axis=0, ddof=1)
+        floor = shares[shares > 0].min() / len(degrees)  # a logarithmic axis has no room for 0
+        ax.fill_between(fine, np.maximum(mean - sd, floor), mean + sd, color=look.colour, alpha=0.18, lw=0)
+    if fit is not None:
+        gamma, x_min = fit
+        law = np.arange(round(x_min), x[-1] + 1)
+        share = float(np.mean([np.mean(own >= x_min) for own in degrees]))
+        ax.plot(law, share * zeta(gamma, law) / zeta(gamma, x_min), color=look.colour, lw=1)
+
+
+def _shares(degrees: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return the share of neurons with at least so many links: runs × values."""
+    return np.array([1.0 - np.searchsorted(np.sort(own), x, side="left") / len(own) for own in degrees])
+
+
+def _measure(member: Trained, name: str, layer: str, epoch: int) -> float:
+    if not _has_measures(member) or epoch < 0:
+        return float("nan")
+    return value_of(member.measures, name, layer, epoch)
+
+
+def _text(series: Sequence[_Series]) -> str:
+    ends = "first against last epoch" if series[0].end == 0 else "last epoch"
+    n = max(len(one.members) for one in series)
+    seeds = f" Dots are means over {n} seeds, bands ± one standard deviation." if n > 1 else ""
+    return (
+        f"Degree distribution of each layer and of the whole network, {ends}: share of the neurons with links that "
+        f"have at least so many. Lines: power law of exponent γ from the degree in brackets (x_min) on.{seeds}"
+    )

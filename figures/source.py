@@ -198,18 +198,6 @@ def value_of(table: pd.DataFrame, measure: str, layer: str, epoch: int) -> float
     return float(rows["value"].iloc[0]) if len(rows) else float("nan")
 
 
-def node_values(table: pd.DataFrame, names: list[str], layer: str, epoch: int) -> pd.DataFrame:
-    """Return node measures of a layer (or "" the network) at an epoch: one row a neuron, by group and node."""
-    rows = table[
-        (table["scope"] == "node")
-        & (table["layer"] == layer)
-        & (table["epoch"] == epoch)
-        & table["measure"].isin(names)
-    ]
-    wide = rows.pivot_table(index=["group", "node"], columns="measure", values="value", dropna=False, sort=False)
-    return wide.reindex(columns=names)
-
-
 def curve_of(table: pd.DataFrame, name: str, layer: str = "") -> pd.Series:
     """Return a metric or measure of a layer (or "" of the whole) over the epochs, what is not finite left out."""
     if "metric" in table.columns:
