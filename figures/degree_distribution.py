@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_panel import shortened
 from netsparse.figures.source import Group, Source, Trained, groups_of, layer_names, value_of
-from netsparse.figures.style import MUTED, PAGE, Look, figure_of, looks, style
+from netsparse.figures.style import COLUMN, MUTED, PAGE, Look, figure_of, looks, style
 
 _MAX_LAYERS = 11
 
@@ -71,11 +72,11 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             figure = figure_of(ax)
             panels = [(ax, layer or "")]
         else:
-            chosen = [layer] if layer is not None else [*_layers(series)[:_MAX_LAYERS], ""]
+            chosen = [layer] if layer is not None else _layers(series)
             columns = min(len(chosen), 4)
             rows = -(-len(chosen) // columns)
             height = rows * (2.2 + 0.13 * len(series)) + 0.2
-            figure = Figure(figsize=(max(PAGE * columns / 4, 2.6), height), layout="constrained")
+            figure = Figure(figsize=(max(PAGE * columns / 4, COLUMN), height), layout="constrained")
             grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
             panels = list(zip(grid, chosen, strict=False))
             for empty in grid[len(chosen) :]:
@@ -84,6 +85,9 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             numbers |= _panel(panel, series, name)
         for panel, _ in panels:
             panel.set_ylim(top=1.6)
+            panel.set_xlim(right=max(12.0, panel.get_xlim()[1]))
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_minor_formatter(NullFormatter())  # powers of ten are enough
             if any(panel.get_legend_handles_labels()[1]):
                 under = {"loc": "upper left", "bbox_to_anchor": (-0.05, -0.29)} if ax is None else {"loc": "lower left"}
                 panel.legend(fontsize=6.5, handlelength=0.8, borderaxespad=0, labelspacing=0.25, **under)
@@ -129,13 +133,18 @@ def _epochs(member: Trained) -> list[int]:
 
 
 def _layers(series: Sequence[_Series]) -> list[str]:
-    names: list[str] = []
+    """Return the layers of which degrees are known, "" for the network behind them if it is more than its one layer."""
+    names: dict[str, None] = {}
+    network = False
     for member in (member for one in series for member in one.members):
         if _has_measures(member):
-            names += layer_names(_rows(member))
+            own = _rows(member)
+            names |= dict.fromkeys(layer_names(own))
+            network = network or bool((own["layer"] == "").any())
         elif member.run is not None:
-            names += member.run.layer_names(-1)
-    return list(dict.fromkeys(names))
+            names |= dict.fromkeys(member.run.layer_names(-1))
+            network = True
+    return [*list(names)[:_MAX_LAYERS], *([""] if network and len(names) != 1 else [])]
 
 
 def _degrees(member: Trained, layer: str, epoch: int) -> np.ndarray:
@@ -177,7 +186,7 @@ def _panel(ax: Axes, series: Sequence[_Series], layer: str) -> dict[str, float]:
         numbers |= {f"{start}mean_degree": float(np.mean([own.mean() for own in degrees]))}
         numbers |= {f"{start}max_degree": float(np.mean([own.max() for own in degrees]))}
         _curve(ax, one.look, degrees, words, (gamma, x_min) if fitted else None)
-    ax.set(xscale="log", yscale="log", title=shortened(layer or "whole network", 1.5), xlabel="degree")
+    ax.set(xscale="log", yscale="log", title=shortened(layer or "whole network", 1.1), xlabel="degree")
     spec = ax.get_subplotspec()
     if spec is None or spec.is_first_col():
         ax.set_ylabel("share of neurons with\nat least this degree")
