@@ -143,7 +143,7 @@ class Charts {
     }
     if (!plot.data) plot.replaceChildren();
     const look = theme();
-    const traces = lines.flatMap((line) => this.traces({ ...line, colour: seenOn(line.colour, look.paper, look.ink) }, factor));
+    const traces = lines.flatMap((line) => this.traces({ ...line, colour: seenOn(line.colour, look.paper) }, factor));
     window.Plotly.react(plot, traces, this.layout(look), { displayModeBar: false, doubleClick: false });
     const items = lines.map((line) => swatch(line, look));
     legend.replaceChildren(...(lines.length > 1 || !this.alone ? items : []));
@@ -200,10 +200,15 @@ function luminance(hex) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-// A colour that can be seen on a background: itself, or the ink's.
-function seenOn(colour, paper, ink) {
-  const [a, b] = [luminance(colour), luminance(paper)].sort((x, y) => y - x);
-  return (a + 0.05) / (b + 0.05) < 1.6 ? ink : colour;
+// A colour that can be seen on a background: itself, or mixed with white or black until it can.
+function seenOn(colour, paper) {
+  const back = luminance(paper), end = back < 0.5 ? 255 : 0;
+  const contrast = (one) => (Math.max(luminance(one), back) + 0.05) / (Math.min(luminance(one), back) + 0.05);
+  let seen = colour;
+  for (let share = 0.1; contrast(seen) < (end ? 3 : 1.5) && share < 1; share += 0.1) {
+    seen = `#${rgb(colour).map((value) => Math.round(value + share * (end - value)).toString(16).padStart(2, '0')).join('')}`;
+  }
+  return seen;
 }
 
 function faint(colour) {
@@ -218,7 +223,7 @@ function swatch(line, look) {
   svg.setAttribute('height', 10);
   svg.setAttribute('aria-hidden', 'true');
   const dash = { dash: '7 4', dot: '2 3', dashdot: '7 3 2 3' }[line.dash] || 'none';
-  for (const [name, value] of Object.entries({ x1: 0, x2: 24, y1: 5, y2: 5, 'stroke-width': line.width + 0.4, stroke: seenOn(line.colour, look.paper, look.ink), 'stroke-dasharray': dash })) stroke.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ x1: 0, x2: 24, y1: 5, y2: 5, 'stroke-width': line.width + 0.4, stroke: seenOn(line.colour, look.paper), 'stroke-dasharray': dash })) stroke.setAttribute(name, value);
   svg.append(stroke);
   item.append(svg, element('span', line.label));
   return item;

@@ -3,7 +3,7 @@
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-  return { paper: colour('panel'), ink: colour('ink'), muted: colour('muted'), link: colour('link'), rim: colour('rim'), soft: colour('soft'), mark: colour('mark'), accent: colour('accent') };
+  return { paper: colour('panel'), ink: colour('ink'), muted: colour('muted'), link: colour('link'), rim: colour('rim'), soft: colour('soft'), mark: colour('mark'), other: colour('other'), accent: colour('accent') };
 }
 
 function rgb(hex) {
@@ -27,41 +27,55 @@ function fitted(canvas, most = 2) {
 
 const scratch = document.createElement('canvas');
 
-// Put an image of toned counts onto a canvas, the more the darker.
-function paintCounts(context, counts, columns, rows, colour, strength, box, smooth) {
+// Put an image onto a canvas: tone of the counts, the more the denser, in the colour that owns the pixel.
+function paintCounts(context, { counts, owners }, columns, rows, colours, strength, box, smooth) {
   scratch.width = columns;
   scratch.height = rows;
   const own = scratch.getContext('2d');
   const image = own.createImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const [r, g, b] = rgb(colour);
-  const base = b << 16 | g << 8 | r;
+  const inks = Uint32Array.from(colours, (colour) => {
+    const [r, g, b] = rgb(colour);
+    return b << 16 | g << 8 | r;
+  });
   const tones = new Uint32Array(1024);
-  for (let count = 1; count < 1024; count++) tones[count] = (Math.round(235 * (1 - Math.exp(-strength * count))) << 24 | base) >>> 0;
-  for (let i = 0; i < pixels.length; i++) pixels[i] = tones[counts[i] < 1024 ? counts[i] : 1023];
+  for (let count = 1; count < 1024; count++) tones[count] = Math.round(240 * (1 - Math.exp(-strength * count))) << 24;
+  for (let i = 0; i < pixels.length; i++) {
+    const count = counts[i];
+    if (count) pixels[i] = tones[count < 1024 ? count : 1023] | inks[owners ? owners[i] : 0];
+  }
   own.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = smooth;
   context.drawImage(scratch, box.x, box.y, box.width, box.height);
 }
 
-// Count how many links pass each pixel (a digital differential analyser in fixed point).
-function countLinks(size, x, y, links, shown) {
-  const counts = new Uint16Array(size * size);
+// Count how many links pass each pixel (a digital differential analyser in fixed point). The last link that has a
+// colour owns the pixel: colours are 0 for none, and the links within a community, which have one, come last.
+function countLinks(size, x, y, links, shown, colourOf) {
+  const counts = new Uint16Array(size * size), owners = new Uint8Array(size * size);
   const { u, v, n } = links;
-  for (let i = 0; i < n; i++) {
-    const a = u[i], b = v[i];
-    if (!shown[a] || !shown[b]) continue;
+  const within = [];
+  const walk = (a, b, colour) => {
     const dx = x[b] - x[a], dy = y[b] - y[a];
     const steps = Math.max(1, Math.ceil(Math.max(Math.abs(dx), Math.abs(dy))));
     const stepX = Math.round(dx / steps * 65536), stepY = Math.round(dy / steps * 65536);
     let px = Math.round(x[a] * 65536), py = Math.round(y[a] * 65536);
     for (let s = 0; s < steps; s++) {
-      counts[(py >> 16) * size + (px >> 16)]++;
+      const at = (py >> 16) * size + (px >> 16);
+      counts[at]++;
+      owners[at] = colour;
       px += stepX;
       py += stepY;
     }
+  };
+  for (let i = 0; i < n; i++) {
+    const a = u[i], b = v[i];
+    if (!shown[a] || !shown[b]) continue;
+    if (colourOf[a] && colourOf[a] === colourOf[b]) within.push(i);
+    else walk(a, b, 0);
   }
-  return counts;
+  for (const i of within) walk(u[i], v[i], colourOf[u[i]]);
+  return { counts, owners };
 }
 
 function strengthFor(counts) {
@@ -72,7 +86,7 @@ function strengthFor(counts) {
       n++;
     }
   }
-  return n ? Math.min(0.22, 0.45 * n / sum) : 0.2;
+  return n ? Math.min(0.25, 0.5 * n / sum) : 0.2;
 }
 
 // Where the disk's neurons lie on a canvas of a size, in CSS pixels.
@@ -80,7 +94,8 @@ function diskScale(size) {
   return { centre: size / 2, reach: size / 2 - Math.max(4, size / 60) };
 }
 
-function drawDisk(canvas, view, k, colours, detail) {
+// A view's disk: paint gives a neuron's number among the colours, 0 for none, by its community and group.
+function drawDisk(canvas, view, k, { colours, paint }, detail) {
   const [context, size] = fitted(canvas);
   const look = theme();
   const places = placesAt(view, k), links = linksAt(view, k);
@@ -93,30 +108,30 @@ function drawDisk(canvas, view, k, colours, detail) {
   context.globalAlpha = 1;
   context.strokeStyle = look.rim;
   context.stroke();
-  const pixels = Math.min(Math.round(size), 640);
-  const scale = pixels / size;
-  const x = new Float32Array(view.n), y = new Float32Array(view.n);
+  const pixels = Math.min(Math.round(size), 640), scale = pixels / size;
+  const x = new Float32Array(view.n), y = new Float32Array(view.n), painted = new Uint8Array(view.n);
   for (let node = 0; node < view.n; node++) {
     x[node] = (centre + reach * places.x[node]) * scale;
     y[node] = (centre - reach * places.y[node]) * scale;
+    painted[node] = paint(places.community[node], view.groupOf[node]);
   }
-  const counts = countLinks(pixels, x, y, links, places.state);
-  paintCounts(context, counts, pixels, pixels, look.link, strengthFor(counts), { x: 0, y: 0, width: size, height: size }, true);
-  drawNeurons(context, view, places, links.degree, colours, look, (node) => [x[node] / scale, y[node] / scale], size, detail);
+  const counted = countLinks(pixels, x, y, links, places.state, painted);
+  paintCounts(context, counted, pixels, pixels, [look.link, ...colours], strengthFor(counted.counts), { x: 0, y: 0, width: size, height: size }, true);
+  drawNeurons(context, view, places, links.degree, painted, [look.other, ...colours], look, (node) => [x[node] / scale, y[node] / scale], size, detail);
 }
 
 function neuronRadius(degree, most, size) {
   return size / 480 * 0.82 * Math.sqrt(2 + 58 * (degree / Math.max(most, 1)) ** 1.5);
 }
 
-function drawNeurons(context, view, places, degree, colours, look, at, size, detail) {
+function drawNeurons(context, view, places, degree, painted, colours, look, at, size, detail) {
   let most = 1;
   for (let node = 0; node < view.n; node++) most = Math.max(most, degree[node]);
   const batches = new Map();
   for (let node = 0; node < view.n; node++) {
     if (!places.state[node]) continue;
     const alive = degree[node] > 0;
-    const colour = alive ? colours(places.community[node], view.groupOf[node]) : '';
+    const colour = alive ? colours[painted[node]] : '';
     if (!batches.has(colour)) batches.set(colour, []);
     batches.get(colour).push(node);
   }
@@ -171,8 +186,8 @@ function drawDiskMark(canvas, view, k, node) {
   if (!places.state[node]) return;
   const shown = others.filter((one) => places.state[one]);
   context.strokeStyle = look.mark;
-  context.globalAlpha = 0.75;
-  context.lineWidth = 1.1;
+  context.globalAlpha = shown.length > 30 ? 0.4 : 0.7;
+  context.lineWidth = shown.length > 30 ? 0.8 : 1.2;
   context.beginPath();
   for (const one of shown) {
     context.moveTo(...at(node));
@@ -181,8 +196,14 @@ function drawDiskMark(canvas, view, k, node) {
   context.stroke();
   context.globalAlpha = 1;
   context.beginPath();
-  for (const one of shown) ring(one, 4);
+  for (const one of shown) ring(one, 3.4);
   context.stroke();
+  context.strokeStyle = look.paper;
+  context.lineWidth = 5;
+  context.beginPath();
+  ring(node, 8);
+  context.stroke();
+  context.strokeStyle = look.mark;
   context.lineWidth = 2.2;
   context.beginPath();
   ring(node, 8);
@@ -226,7 +247,7 @@ function drawMask(canvas, view, k, ranks) {
   if (view.grid) {
     const [nRows, nColumns] = view.grid.shape;
     const counts = view.grid.counts.subarray(k * nRows * nColumns, (k + 1) * nRows * nColumns);
-    paintCounts(context, counts, nColumns, nRows, look.link, 2 * strengthFor(counts), box, false);
+    paintCounts(context, { counts }, nColumns, nRows, [look.link], 2 * strengthFor(counts), box, false);
   } else {
     const nRows = Math.min(rows.n, Math.round(box.height)), nColumns = Math.min(columns.n, Math.round(box.width));
     const counts = new Uint16Array(nRows * nColumns);
@@ -234,7 +255,7 @@ function drawMask(canvas, view, k, ranks) {
     const perRow = nRows / Math.max(rows.n, 1), perColumn = nColumns / Math.max(columns.n, 1);
     for (let i = 0; i < n; i++) counts[(ranks[u[i]] * perRow | 0) * nColumns + (ranks[v[i]] * perColumn | 0)]++;
     const cells = Math.max(1, rows.n / Math.max(nRows, 1)) * Math.max(1, columns.n / Math.max(nColumns, 1));
-    paintCounts(context, counts, nColumns, nRows, look.link, Math.max(2.5 / cells, 1), box, false);
+    paintCounts(context, { counts }, nColumns, nRows, [look.link], Math.max(2.5 / cells, 1), box, false);
   }
   context.strokeStyle = look.rim;
   context.strokeRect(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1);

@@ -43,7 +43,8 @@ class Explorable:
 def explorable(run: Run, measures: pd.DataFrame | None, budget: int) -> Explorable | None:
     """Pack a run's snapshots and embeddings into at most ``budget`` characters; None of a run without snapshots.
 
-    ``measures`` is the run's table of measures, which holds the embeddings. If not all epochs fit, the first, the last and those with an embedding come first, then others evenly.
+    ``measures`` is the run's table of measures, which holds the embeddings. If not all epochs fit, the first, the last
+    and those with an embedding come first, then others evenly.
     """
     if not run.epochs:
         return None
@@ -77,7 +78,7 @@ def chosen_epochs(epochs: Sequence[int], embedded: Sequence[int], n: int) -> lis
     Examples
     --------
     >>> chosen_epochs(range(11), [0, 3, 10], 5)
-    [0, 1, 3, 8, 10]
+    [0, 3, 4, 8, 10]
     >>> chosen_epochs(range(3), [], 7)
     [0, 1, 2]
     """

@@ -94,7 +94,7 @@ class Network {
     const last = this.run.epochs.length - 1;
     if (wanted && last > 0) {
       if (this.k === last) this.go(0);
-      this.timer = setInterval(() => (this.k < last ? this.go(this.k + 1) : this.play(false)), Math.max(120, Math.min(700, 9000 / last)));
+      this.timer = setInterval(() => (this.k < last ? this.go(this.k + 1) : this.play(false)), Math.max(120, Math.min(500, 9000 / last)));
     }
     byId('play').textContent = this.timer ? '❚❚' : '▶';
     byId('play').setAttribute('aria-pressed', String(Boolean(this.timer)));
@@ -116,26 +116,31 @@ class Network {
     byId('disk-box').hidden = Boolean(view.grid);
     if (!view.grid) drawDisk(byId('disk'), view, k, this.colours(view), true);
     drawMask(byId('mask'), view, k, this.ranks);
-    for (const small of this.strip) {
-      if (small.seen) this.drawSmall(small);
-    }
     this.tell();
     this.mark();
+    clearTimeout(this.resting); // the small disks follow when the slider rests
+    this.resting = setTimeout(() => this.strip.forEach((small) => this.drawSmall(small)), 50);
   }
 
   drawSmall(small) {
     if (!small.view.grid) drawDisk(small.canvas, small.view, this.k, this.colours(small.view), false);
-    const numbers = placesAt(small.view, this.k).numbers;
+    const numbers = this.numbersOf(small.view);
     const n = small.view.parts.reduce((sum, part) => sum + part.layer.nLinks[this.k], 0);
     small.told.textContent = `${told(n)} links`;
     small.more.textContent = numbers.modularity === undefined || numbers.modularity === null ? '' : `Q ${told(numbers.modularity, 2)}`;
   }
 
-  // Colour of a neuron by its community; without embedding by its group.
+  // What was measured of a view at this very epoch.
+  numbersOf(view) {
+    const places = placesAt(view, this.k);
+    return places.k === this.k ? places.numbers : {};
+  }
+
+  // Colours of neurons: of their community, the largest first; without embedding of their group.
   colours(view) {
-    const { communityColours, otherColour } = this.facts;
-    if (!view.places) return (community, group) => communityColours[group % communityColours.length];
-    return (community) => communityColours[community] || otherColour;
+    const { paper } = theme(), colours = this.facts.communityColours.map((colour) => seenOn(colour, paper)), n = colours.length;
+    if (!view.places) return { colours, paint: (community, group) => group % n + 1 };
+    return { colours, paint: (community) => (community < n ? community + 1 : 0) };
   }
 
   makeStrip() {
@@ -148,7 +153,7 @@ class Network {
       words.append(element('strong', view.label, { title: view.label }), told, more);
       button.append(canvas, words);
       button.addEventListener('click', () => this.show(at));
-      return { view, button, canvas, told, more, seen: true };
+      return { view, button, canvas, told, more };
     });
     byId('strip').replaceChildren(...this.strip.map((small) => small.button));
     byId('strip').hidden = !views.length;
@@ -158,20 +163,20 @@ class Network {
   tell() {
     const { view, k } = this;
     const places = placesAt(view, k), links = linksAt(view, k);
-    const numbers = [['γ', 'power_law_gamma'], ['Q', 'modularity'], ['ASI', 'angular_separability'], ['ANP', 'anp_rate']];
-    byId('disk-heading').textContent = `${places.embedded ? 'Hyperbolic disk' : 'Neurons'} of ${view.label}`;
-    byId('disk-numbers').textContent = numbers
-      .filter(([, name]) => places.numbers[name] !== null && places.numbers[name] !== undefined)
-      .map(([word, name]) => `${word} ${told(places.numbers[name], 3)}`).join('  ');
+    const numbers = this.numbersOf(view);
+    const words = [['γ', 'power_law_gamma'], ['Q', 'modularity'], ['ASI', 'angular_separability'], ['ANP', 'anp_rate']];
+    byId('disk-heading').textContent = places.embedded ? 'Hyperbolic disk' : 'Neurons';
+    byId('disk-over').setAttribute('aria-label', `${byId('disk-heading').textContent} of ${view.label}`);
+    byId('disk-numbers').textContent = words
+      .filter(([, name]) => numbers[name] !== null && numbers[name] !== undefined)
+      .map(([word, name]) => `${word}\u00a0${told(numbers[name], 3)}`).join('\u2002 ');
     byId('disk-note').textContent = this.diskNote(places, links);
-    byId('mask-heading').textContent = `Mask of ${view.label}`;
     const { rows, columns } = maskSides(view);
     const n = view.parts.reduce((sum, part) => sum + part.layer.nLinks[k], 0);
     const pairs = view.parts.reduce((sum, part) => sum + part.layer.shape[0] * part.layer.shape[1], 0);
     const sides = view.isNetwork ? `Rows and columns: all ${told(view.n)} neurons` : `Rows: ${rows.name} (${told(rows.n)}). Columns: ${columns.name} (${told(columns.n)})`;
-    byId('mask-note').textContent = `${sides}. ${told(n)} links, density ${told(100 * n / pairs, 3)} %.`;
-    byId('mask-over').setAttribute('aria-label', `${byId('mask-heading').textContent}. ${byId('mask-note').textContent}`);
-    this.tellNeuron();
+    byId('mask-note').textContent = `${sides}. ${told(n)} links, density ${told(100 * n / pairs, 3)}\u00a0%.`;
+    byId('mask-over').setAttribute('aria-label', `Mask of ${view.label}. ${byId('mask-note').textContent}`);
   }
 
   diskNote(places, links) {
@@ -204,12 +209,18 @@ class Network {
         if (at >= 0) this.show(at);
       }
     }
-    this.tellNeuron();
     this.mark();
   }
 
+  // The neuron that is looked at: under the pointer, else the chosen one.
+  looked() {
+    return this.hovered >= 0 ? this.hovered : nodeOf(this.view, this.chosen);
+  }
+
   mark() {
-    const node = this.hovered >= 0 ? this.hovered : nodeOf(this.view, this.chosen);
+    if (this.waiting) return; // all is drawn anew at once
+    const node = this.looked();
+    this.tellNeuron(node);
     drawDiskMark(byId('disk-over'), this.view, this.k, node);
     drawMaskMark(byId('mask-over'), this.view, this.k, this.ranks, node);
   }
@@ -224,8 +235,8 @@ class Network {
     };
   }
 
-  tellNeuron() {
-    const box = byId('neuron'), node = nodeOf(this.view, this.chosen);
+  tellNeuron(node) {
+    const box = byId('neuron');
     if (node < 0) {
       box.replaceChildren(element('p', this.chosen ? 'It is not in this layer.' : 'None is chosen.', { class: 'muted' }));
       return;
@@ -239,13 +250,13 @@ class Network {
     if (its.community === null) row('Community', placesAt(this.view, this.k).embedded ? 'none' : 'not measured');
     else {
       const dd = element('dd', String(its.community)), dot = element('span', '', { class: 'dot', 'aria-hidden': 'true' });
-      dot.style.background = this.colours(this.view)(its.community, 0);
+      dot.style.background = this.colours(this.view).colours[its.community] || 'var(--other)';
       dd.prepend(dot);
       row('Community', dd);
     }
     row('Radius', Number.isFinite(its.radius) ? told(its.radius, 3) : 'no place');
     row('Angle', Number.isFinite(its.theta) ? `${told(its.theta * 180 / Math.PI, 3)}°` : 'no place');
-    const { into, out } = neighboursAt(this.run, this.chosen, this.k);
+    const { into, out } = neighboursAt(this.run, neuronOf(this.view, node), this.k);
     for (const [word, sides] of [['Links in', into], ['Links out', out]]) {
       for (const side of sides) {
         row(word, `${side.ends.length} ${word === 'Links in' ? 'from' : 'to'} ${side.group}`);
@@ -279,6 +290,7 @@ class Network {
     disk.addEventListener('click', (event) => {
       const node = this.nodeAt(event);
       this.choose(node < 0 ? null : neuronOf(this.view, node));
+      if (event.pointerType === 'touch' && node >= 0) this.showTip(event, this.tipOfNeuron(node));
     });
     disk.addEventListener('keydown', (event) => this.key(event));
     mask.addEventListener('pointermove', (event) => {
@@ -287,6 +299,7 @@ class Network {
       else this.showTip(event, this.tipOfPair(pair));
     });
     mask.addEventListener('pointerleave', leave);
+    window.addEventListener('scroll', () => { tip.hidden = true; }, { passive: true });
     mask.addEventListener('click', (event) => {
       const pair = this.pairAt(event);
       if (!pair) return;

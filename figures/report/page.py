@@ -41,8 +41,8 @@ def write_report(
     meanings : mapping of str to str, optional
         What each measure is, in a line (`netsparse.analysis.list_measures` tells it).
     budget : int
-        Characters that links and places of neurons may take in all. If not all epochs fit, the first, the last and those
-        with an embedding come first, and the page tells which are there.
+        Characters that links and places of neurons may take in all. If not all epochs fit, the first, the last and
+        those with an embedding come first, and the page tells how many are there.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def write_report(
         raise NetsparseError(f"{path} is a folder; name the file to write, such as {path / 'report.html'}")
     content = render_page(runs, meanings or {}, budget)
     try:
-        write_whole(path, content.encode())
+        write_whole(path, content.encode(errors="replace"))
     except OSError as error:
         raise NetsparseError(f"{path}: cannot be written: {error.strerror}") from error
     return path
@@ -105,15 +105,15 @@ def render_page(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = 
 
 
 def as_json(facts: Any) -> str:
-    """Return JSON that no HTML parser takes for anything else: ``<``, ``>``, ``&`` and line separators are escaped.
+    r"""Return JSON in ASCII that no HTML parser takes for anything else: ``<``, ``>`` and ``&`` are escaped, too.
 
     Examples
     --------
-    >>> print(as_json({"layer": "</script><b>"}))
-    {"layer":"\\u003c/script\\u003e\\u003cb\\u003e"}
+    >>> print(as_json({"layer": "</script>"}))
+    {"layer":"\u003c/script\u003e"}
     """
-    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    text = json.dumps(facts, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.colors import to_hex
 
-from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR
+from netsparse.figures.disks import COMMUNITY_COLOURS
 from netsparse.figures.report.curves import curves_by_name, measures_of, merged, metrics_of, numbers_of
 from netsparse.figures.report.explorable import explorable
 from netsparse.figures.report.tables import (
@@ -90,7 +90,6 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         "commands": commands(groups[0].members[0].run or runs[0]),
         "environment": environment(groups[0].members[0].run or runs[0]),
         "communityColours": COMMUNITY_COLOURS,
-        "otherColour": OTHER_COLOUR,
     }
     return Payload(facts, contents)
 

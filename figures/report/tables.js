@@ -34,7 +34,7 @@ function makeGlance(facts) {
   else {
     const head = ['Runs', 'Seeds', 'Test accuracy (%)', 'AAE (%)', 'ANP rate', 'Links', 'Epochs', 'Time'];
     const rows = facts.groups.map(({ label, runs, key }) => [
-      label, String(runs.length), withDeviation(key.accuracy, 2), withDeviation(key.aae, 2), fromTo(key.anp, 100, ' %'), fromTo(key.links), told(key.epochs), duration(average(key.seconds)),
+      label, String(runs.length), withDeviation(key.accuracy, 2), withDeviation(key.aae, 2), fromTo(key.anp, 100, '\u00a0%'), fromTo(key.links), told(key.epochs), duration(average(key.seconds)),
     ]);
     const scroll = element('div', '', { class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': 'glance-heading' });
     scroll.append(simpleTable(head, rows));
@@ -57,11 +57,12 @@ function cards({ key, runs }) {
     list.append(made);
   };
   const several = runs.length > 1 ? `mean ± sd of ${runs.length} seeds` : '';
-  card('Test accuracy', key.accuracy.length ? `${withDeviation(key.accuracy, 2)} %` : '–', several || `after epoch ${key.epochs}`);
-  card('Area across epochs (AAE)', key.aae.length ? `${withDeviation(key.aae, 2)} %` : '–', several || 'mean test accuracy');
-  card('ANP rate', key.anp ? `${told(100 * key.anp[1], 3)} %` : '–', key.anp ? `from ${told(100 * key.anp[0], 3)} %` : 'not recorded');
+  card('Test accuracy', key.accuracy.length ? `${withDeviation(key.accuracy, 2)}\u00a0%` : '–', several || `after epoch ${key.epochs}`);
+  card('AAE', key.aae.length ? `${withDeviation(key.aae, 2)}\u00a0%` : '–', 'area across epochs: mean accuracy');
+  card('ANP rate', key.anp ? `${told(100 * key.anp[1], 3)}\u00a0%` : '–', key.anp ? `from ${told(100 * key.anp[0], 3)}\u00a0%` : 'not recorded');
   card('Links', key.links ? told(key.links[1]) : '–', key.links ? `from ${told(key.links[0])}` : 'not recorded');
-  card('Training', duration(average(key.seconds)), `${key.epochs} epochs`);
+  card('Neurons', key.neurons ? told(key.neurons) : '–', key.layers ? `${key.layers} sparse ${key.layers === 1 ? 'layer' : 'layers'}` : 'no snapshot');
+  card('Time', duration(average(key.seconds)), `${key.epochs} epochs`);
   return list;
 }
 
@@ -157,6 +158,7 @@ class Measures {
       shown.sort((a, b) => compare(value(a), value(b), sign));
     }
     const table = byId('measures');
+    table.classList.toggle('of-one', of !== '*');
     [...table.tHead.rows[0].cells].forEach((cell, i) => {
       const sorted = this.sort && this.sort.i === i;
       cell.setAttribute('aria-sort', sorted ? (this.sort.down ? 'descending' : 'ascending') : 'none');
@@ -207,11 +209,13 @@ function makeConfiguration(facts) {
 function makeCommands(facts) {
   byId('commands-of').textContent = facts.nRuns > 1 ? `Of the first run, ${facts.groups[0].runs[0]}.` : '';
   byId('commands').replaceChildren(...facts.commands.map(({ what, command }) => {
-    const part = element('div'), line = element('dd'), code = element('code', command, { tabindex: '0' });
+    const part = element('div'), code = element('code', command, { tabindex: '0' }), line = element('dd');
     const copy = element('button', 'Copy', { type: 'button', 'aria-label': `Copy: ${what}` });
     copy.addEventListener('click', () => copyText(code, copy));
-    line.append(code, copy);
-    part.append(element('dt', what), line);
+    const term = element('dt', what);
+    term.append(copy);
+    line.append(code);
+    part.append(term, line);
     return part;
   }));
   const { versions, git_revision: revision, platform } = facts.environment;

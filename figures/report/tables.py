@@ -89,9 +89,10 @@ def add_comparison(rows: Sequence[list[dict[str, Any]]]) -> None:
 
 
 def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
-    """Return what is told of a group first: accuracy, AAE (per cent), ANP rate, links, epochs, seconds; None: unknown.
+    """Return what is told of a group first.
 
-    Each is a list of one number a run.
+    ``accuracy`` and ``aae`` in per cent and ``seconds`` are lists of one number a run; ``anp`` and ``links`` the mean
+    at the first and the last epoch, None where they are not known; ``neurons`` and ``layers`` those of the first run.
     """
     found: dict[str, Any] = {"accuracy": [], "aae": [], "seconds": [], "epochs": 0}
     for member in group.members:
@@ -107,6 +108,10 @@ def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
         found["epochs"] = max(found["epochs"], int(table["epoch"].max()))
     found["anp"] = _ends(curves, "anp_rate")
     found["links"] = _ends(curves, "n_links") or _links(curves)
+    run = group.members[0].run
+    if run is not None and run.epochs:
+        snapshot = run.snapshot(run.epochs[0])
+        found |= {"neurons": sum(snapshot.groups.values()), "layers": len(snapshot.layers)}
     return found
 
 
