@@ -86,11 +86,20 @@ def varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if len({repr(one.get(name)) for one in options}) > 1]
 
 
+def _independent(options: list[str], configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Leave out the options that follow from the data set, each having its own defaults, if it is among the options."""
+    if "dataset" not in options:
+        return options
+    found = [flat(config) for config in configs]
+    values = {option: {(repr(one.get("dataset")), repr(one.get(option))) for one in found} for option in options}
+    return [option for option in options if option == "dataset" or len(values[option]) > len(values["dataset"])]
+
+
 def labels_of(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
     """Return a label of each group: its method, and the options by which it differs from others of that method.
 
-    What most groups of the method have is not told. Without a configuration the label is the group's name; labels that
-    would be the same get it, too.
+    What most groups of the method have is not told, nor what follows from a data set that is. Without a configuration
+    the label is the group's name; labels that would be the same get it, too.
 
     Examples
     --------
@@ -106,7 +115,7 @@ def labels_of(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> lis
         same = [other for other in configs if other and other.get("method") == config.get("method")]
         own = flat(config)
         words = [method_name(str(config.get("method", ""))) or name]
-        for option in varying(same):
+        for option in _independent(varying(same), same):
             common = Counter(repr(flat(other).get(option)) for other in same).most_common(1)[0]
             is_common = common[0] == repr(own.get(option)) and 2 * common[1] > len(same)
             if option in own and not is_common:

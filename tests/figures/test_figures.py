@@ -9,10 +9,22 @@ from matplotlib.figure import Figure
 import netsparse as ns
 from netsparse import NetsparseError, Run, Snapshot
 from netsparse.errors import NothingToDrawError
-from netsparse.figures import COMPARISONS, FIGURES, draw_figures
+from netsparse.figures import COMPARISONS, FIGURES, caption, draw_figures
 from netsparse.figures.draw import render
 
-FROM_METRICS = ("accuracy", "overlap")
+FROM_METRICS = ("accuracy", "overlap", "running_time", "sparsity", "ablation", "sensitivity")
+# drawn from metrics, too, if there are no measures
+FROM_EITHER = ("anp_rate", "adaptive_percolation")
+# compared by their options, which tables lack
+FROM_OPTIONS = ("adaptive_percolation", "sparsity", "sensitivity")
+# has panels under panels that have the title
+UNTITLED = ("sensitivity",)
+
+
+@pytest.fixture
+def source_of(trained_run, compared_runs):
+    """Give what a figure is drawn from: a run, or runs to compare."""
+    return lambda name: compared_runs if name in COMPARISONS else trained_run
 
 
 def table_of(run: Run, name: str) -> pd.DataFrame:
@@ -20,27 +32,49 @@ def table_of(run: Run, name: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_draws_a_run_and_a_table(name, trained_run):
+def test_every_figure_draws_a_run_and_a_table(name, trained_run, source_of):
     before = dict(mpl.rcParams)
-    for source in (trained_run, table_of(trained_run, name)):
+    table = table_of(trained_run, name)
+    sources = [source_of(name), {"a": table, "b": table} if name in COMPARISONS else table]
+    for source in sources[: 1 if name in FROM_OPTIONS else 2]:
         figure = FIGURES[name](source)
         assert isinstance(figure, Figure)
         assert figure.axes
-        drawn = sum(len(ax.lines) + len(ax.collections) + len(ax.tables) + len(ax.images) for ax in figure.axes)
-        assert drawn > 0
+        parts = ("lines", "collections", "patches", "tables", "images")
+        assert all(any(len(getattr(ax, part)) for part in parts) for ax in figure.axes)
         titles = [ax.get_title() for ax in figure.axes]
-        assert all(titles)
+        assert all(titles) or (name in UNTITLED and any(titles))
+        told = caption(figure)
+        assert told.text.endswith(".")
+        assert told.numbers or name not in FROM_METRICS + FROM_EITHER
     assert dict(mpl.rcParams) == before
     assert getattr(ns.figures, name) is FIGURES[name]
     assert FIGURES[name].__doc__
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_draws_into_given_axes(name, trained_run):
+def test_every_figure_draws_into_given_axes(name, source_of):
     ax = Figure().add_subplot()
-    assert FIGURES[name](trained_run, ax) is ax.figure
+    assert FIGURES[name](source_of(name), ax) is ax.figure
     assert len(ax.figure.axes) == 1
     assert ax.get_title()
+    assert caption(ax).text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_several_runs(name, compared_runs, trained_run):
+    """Two methods of two seeds: from their metrics, or from the measures of a run under two names."""
+    if name in COMPARISONS or name in FROM_METRICS + FROM_EITHER:
+        assert FIGURES[name](compared_runs).axes
+    else:
+        assert FIGURES[name]({"a": trained_run, "b": [trained_run, trained_run]}).axes
+
+
+@pytest.mark.parametrize("name", sorted(COMPARISONS))
+def test_every_comparison_says_that_there_is_nothing_to_compare(name, trained_run, compared_runs):
+    for one_group in (trained_run, compared_runs[:2]):
+        with pytest.raises(NothingToDrawError, match=r"differ|fewer than two"):
+            FIGURES[name](one_group)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -68,6 +102,16 @@ def test_all_figures_of_a_run_are_equal_bytes_twice(trained_run, tmp_path, file_
         assert b"<text" in written[0]["accuracy.svg"]
 
 
+def test_comparisons_are_drawn_where_runs_differ_and_equal_bytes_twice(compared_runs, tmp_path):
+    written = []
+    for folder in ("a", "b"):
+        paths, left_out = draw_figures(compared_runs, tmp_path / folder, ["svg"])
+        assert not {*FROM_METRICS, *FROM_EITHER} & set(left_out)
+        assert {*COMPARISONS, "accuracy"} <= {path.stem for path in paths}
+        written.append({path.name: path.read_bytes() for path in paths})
+    assert written[0] == written[1]
+
+
 def test_an_unknown_format_is_refused(trained_run, tmp_path):
     for formats in (["gif"], []):
         with pytest.raises(NetsparseError, match="choose from: png, pdf, svg"):
@@ -81,7 +125,8 @@ def test_a_run_without_measures_leaves_those_figures_out_and_says_how_to_get_the
     run = Run.create(tmp_path / "run")
     run.write_metrics(trained_run.metrics)
     paths, left_out = draw_figures(run)
-    assert [path.stem for path in paths] == ["accuracy", "overlap", "captions"]
+    drawn = [name for name in FIGURES if name in (*FROM_METRICS, *FROM_EITHER) and name not in COMPARISONS]
+    assert [path.stem for path in paths] == [*drawn, "captions"]
     assert all("netsparse measure" in reason for reason in left_out.values())
 
 
@@ -89,9 +134,9 @@ def test_a_run_without_metrics_draws_the_rest(tmp_path, trained_run):
     run = Run.create(tmp_path / "run")
     run.write_measures(trained_run.measures)
     paths, left_out = draw_figures(run)
-    assert set(left_out) == set(FROM_METRICS)
+    assert set(left_out) == set(FROM_METRICS) - COMPARISONS
     assert "no metrics.parquet" in left_out["overlap"]
-    assert len(paths) == 5
+    assert len(paths) == len(FIGURES) - len({*FROM_METRICS, *COMPARISONS}) + 1
 
 
 def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
@@ -103,7 +148,7 @@ def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
     paths, left_out = draw_figures(run)
     assert set(left_out) == {"overlap"}
     assert "never updated" in left_out["overlap"]
-    assert len(paths) == len(FIGURES)
+    assert len(paths) == len(FIGURES) - len(COMPARISONS)
 
 
 def test_no_radius_at_all_leaves_the_disk_out():
@@ -128,7 +173,7 @@ def test_names_that_matplotlib_would_read_as_mathematics(tmp_path):
     for bad in ("a$b^{c", "layer $x_{$", "[red]$x$[/red]"):
         layer = ns.LayerGraph.from_mask(rng.random((12, 12)) < 0.3, bad, "x_1", "y$")
         table = ns.measure(Snapshot([layer], epoch=0))
-        for name in ("anp_rate", "degree_distribution", "hyperbolic_disk", "network_measures"):
+        for name in ("anp_rate", "degree_distribution", "hyperbolic_disk", "network_measures", "measure_table"):
             assert render(FIGURES[name](table), "png")
         metrics = pd.DataFrame({"epoch": [1, 2], "layer": bad, "metric": "overlap", "value": [0.5, 0.9]})
         assert render(FIGURES["overlap"](metrics), "png")
