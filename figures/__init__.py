@@ -6,11 +6,13 @@ from netsparse.figures.accuracy import accuracy
 from netsparse.figures.adaptive_percolation import adaptive_percolation
 from netsparse.figures.anp_rate import anp_rate
 from netsparse.figures.caption import Caption, caption
+from netsparse.figures.csti import csti
 from netsparse.figures.degree_distribution import degree_distribution
 from netsparse.figures.draw import COMPARISONS, FIGURES, draw_figures
 from netsparse.figures.hub_paths import hub_paths
 from netsparse.figures.hyperbolic_disk import hyperbolic_disk
 from netsparse.figures.hyperbolic_epochs import hyperbolic_epochs
+from netsparse.figures.layer_masks import layer_masks
 from netsparse.figures.measure_table import measure_table
 from netsparse.figures.network_measures import network_measures
 from netsparse.figures.overlap import overlap
@@ -18,6 +20,7 @@ from netsparse.figures.running_time import running_time
 from netsparse.figures.sandwich import sandwich
 from netsparse.figures.sensitivity import sensitivity
 from netsparse.figures.sparsity import sparsity
+from netsparse.figures.start_topologies import start_topologies
 
 for _figure in (
     accuracy,
@@ -27,6 +30,9 @@ for _figure in (
     hyperbolic_disk,
     hyperbolic_epochs,
     sandwich,
+    layer_masks,
+    start_topologies,
+    csti,
     network_measures,
     measure_table,
     hub_paths,
@@ -49,11 +55,13 @@ __all__ = [
     "adaptive_percolation",
     "anp_rate",
     "caption",
+    "csti",
     "degree_distribution",
     "draw_figures",
     "hub_paths",
     "hyperbolic_disk",
     "hyperbolic_epochs",
+    "layer_masks",
     "measure_table",
     "network_measures",
     "overlap",
@@ -62,4 +70,5 @@ __all__ = [
     "sandwich",
     "sensitivity",
     "sparsity",
+    "start_topologies",
 ]

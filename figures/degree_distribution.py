@@ -179,7 +179,8 @@ def _panel(ax: Axes, series: Sequence[_Series], layer: str) -> dict[str, float]:
         words = shortened(one.label, 0.8)
         if fitted:
             words += f"{': ' if words else ''}γ {'≥ 10' if gamma >= 9.995 else f'{gamma:.2f}'} (≥ {x_min:.0f})"
-        start = f"{one.label}, {layer or 'network'}, "
+        start = f"{one.label}, " if one.label else ""
+        start += f"{layer or 'network'}, "
         numbers |= {f"{start}gamma": gamma, f"{start}x_min": x_min}
         if not degrees:
             continue
@@ -218,9 +219,10 @@ def _shares(degrees: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
 
 
 def _measure(member: Trained, name: str, layer: str, epoch: int) -> float:
-    if not _has_measures(member) or epoch < 0:
+    if not _has_measures(member):
         return float("nan")
-    return value_of(member.measures, name, layer, epoch)
+    table = member.measures
+    return value_of(table.assign(epoch=-1) if epoch < 0 else table, name, layer, epoch)
 
 
 def _text(series: Sequence[_Series]) -> str:

@@ -62,8 +62,41 @@ def measured(source: Source) -> list[tuple[str, Trained]]:
     found = []
     for group in groups:
         has = [member for member in group.members if member.run is None or member.run.measures_path.is_file()]
-        found += [(group.label, member) for member in has[:1]]
+        found += [(group.label, _with_epochs(member)) for member in has[:1]]
     return found or [(groups[0].label, groups[0].members[0])]  # whose measures say how to get them
+
+
+def _with_epochs(member: Trained) -> Trained:
+    """Give the epoch -1 to what was measured without epochs, such as masks of another program."""
+    measures = member.measures
+    if measures.empty or measures["epoch"].notna().any():
+        return member
+    return Trained(member.name, table=measures.assign(epoch=-1))
+
+
+def at_epoch(epoch: int, before: str = "") -> str:
+    """Return an epoch in words, behind others if there are some; nothing if it is not known (-1).
+
+    Examples
+    --------
+    >>> at_epoch(3), at_epoch(3, "fc1"), at_epoch(-1, "fc1")
+    ('epoch 3', 'fc1, epoch 3', 'fc1')
+    """
+    return ", ".join(part for part in (before, f"epoch {epoch}" if epoch >= 0 else "") if part)
+
+
+def at_epochs(epochs: Sequence[int]) -> str:
+    """Return " at epochs 0, 2 and 5" for a caption, or nothing if they are not known.
+
+    Examples
+    --------
+    >>> at_epochs([0, 2, 5]), at_epochs([-1])
+    (' at epochs 0, 2 and 5', '')
+    """
+    known = [str(epoch) for epoch in epochs if epoch >= 0]
+    if len(known) < 2:
+        return f" at epoch {known[0]}" if known else ""
+    return f" at epochs {', '.join(known[:-1])} and {known[-1]}"
 
 
 def panels_of(
@@ -131,7 +164,7 @@ def draw_panel(ax: Axes, panel: Panel, width: float) -> None:
     disk = panel.disk
     draw_disk(ax, panel, width)
     above = [shortened(panel.label, width)] if panel.label else []
-    name = f"{shortened(disk.layer or 'whole network', width - 0.5)}, epoch {disk.epoch}"
+    name = at_epoch(disk.epoch, shortened(disk.layer or "whole network", width - 0.5))
     ax.set_title("\n".join([*above, name, told(disk, width)]), fontsize=7.5, linespacing=1.35, pad=3)
 
 
@@ -270,7 +303,7 @@ def numbers_of(panels: Sequence[Panel]) -> dict[str, float]:
     for panel in panels:
         disk = panel.disk
         start = f"{panel.label}, " if panel.label else ""
-        start += f"{disk.layer or 'network'}, epoch {disk.epoch}, "
+        start += f"{at_epoch(disk.epoch, disk.layer or 'network')}, "
         inside = disk.community[disk.embedded]
         own = {"neurons": len(inside), "communities": len(np.unique(inside)), **disk.numbers}
         numbers |= {f"{start}{name}": value for name, value in own.items()}

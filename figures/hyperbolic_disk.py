@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import COLUMNS, Panel, draw_page, draw_panel, measured, numbers_of, panels_of
+from netsparse.figures.disk_panel import (
+    COLUMNS,
+    Panel,
+    at_epochs,
+    draw_page,
+    draw_panel,
+    measured,
+    numbers_of,
+    panels_of,
+)
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
 from netsparse.figures.style import figure_of, style
@@ -91,11 +100,10 @@ def _text(panels: Sequence[Panel], n_sources: int) -> str:
     epochs = sorted({panel.disk.epoch for panel in panels})
     of = " of each layer" if len({panel.disk.layer for panel in panels}) > 1 else ""
     fitted = ", turned and mirrored to fit each other" if len(epochs) > 1 and n_sources == 1 else ""
-    at = f"epoch{'s' if len(epochs) > 1 else ''} {' and '.join(map(str, epochs))}"
     same = ", the same at all epochs" if fitted else ""
     return (
-        f"Coalescent embedding of the giant component{of} in the hyperbolic disk at {at}{fitted}. The drawn radius is "
-        f"the hyperbolic one, the rim 2 ln n. Colour: community{same}, the largest twelve; size: degree; circles: "
-        "source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: angular "
+        f"Coalescent embedding of the giant component{of} in the hyperbolic disk{at_epochs(epochs)}{fitted}. The drawn "
+        f"radius is the hyperbolic one, the rim 2 ln n. Colour: community{same}, the largest twelve; size: degree; "
+        "circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: angular "
         "separability of the communities, ANP: rate of active neurons after percolation."
     )

@@ -10,6 +10,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_panel import (
     Panel,
+    at_epoch,
+    at_epochs,
     draw_disk,
     draw_panel,
     finish_page,
@@ -137,12 +139,11 @@ def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
 def _head(panel: Panel) -> str:
     rate = panel.disk.numbers["anp_rate"]
     words = f"{np.count_nonzero(panel.disk.degree)} active" + (f", ANP {rate:.2f}" if np.isfinite(rate) else "")
-    return f"epoch {panel.disk.epoch}\n{words}"
+    return "\n".join(part for part in (at_epoch(panel.disk.epoch), words) if part)
 
 
 def _text(rows: Sequence[Sequence[Panel]]) -> str:
     epochs = list(dict.fromkeys(panel.disk.epoch for row in rows for panel in row))
-    at = f"epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}"
     ends = [
         f"{row[0].label + ', ' if row[0].label else ''}{row[0].disk.layer or 'whole network'} "
         f"{np.count_nonzero(row[0].disk.degree)} → {np.count_nonzero(row[-1].disk.degree)}"
@@ -151,7 +152,7 @@ def _text(rows: Sequence[Sequence[Panel]]) -> str:
     ]
     active = f" Neurons with links: {'; '.join(ends)}." if ends else ""
     return (
-        f"Hyperbolic disks of the giant component at {at}, turned and mirrored to fit each other. Neurons that lost "
-        f"their links are not drawn.{active} Colour: community, the same at all epochs; size: degree, on one scale; "
-        "circles: source neurons, squares: target neurons."
+        f"Hyperbolic disks of the giant component{at_epochs(epochs)}, turned and mirrored to fit each other. Neurons "
+        f"that lost their links are not drawn.{active} Colour: community, the same at all epochs; size: degree, on one "
+        "scale; circles: source neurons, squares: target neurons."
     )

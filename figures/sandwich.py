@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import colours_of, lines_of, links_of, measured, shortened
+from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, lines_of, links_of, measured, shortened
 from netsparse.figures.disks import COMMUNITY_COLOURS, Disk
 from netsparse.figures.source import Source, Trained, value_of
 from netsparse.figures.style import MUTED, PAGE, figure_of, plain, style
@@ -85,7 +85,7 @@ def sandwich(source: Source, ax: Axes | None = None, epochs: Sequence[int] | Non
     numbers: dict[str, float] = {}
     for panel in panels:
         start = f"{panel.label}, " if panel.label else ""
-        start += f"epoch {panel.disk.epoch}, "
+        start += f"{at_epoch(panel.disk.epoch)}, " if panel.disk.epoch >= 0 else ""
         numbers |= {f"{start}meta_depth": panel.depth, f"{start}anp_rate": panel.disk.numbers["anp_rate"]}
         numbers |= {f"{start}active neurons of {group}": active for group, (active, _) in _sizes(panel.disk).items()}
     return tell(figure, ax, _text(panels), numbers)
@@ -113,7 +113,10 @@ def _page(panels: Sequence[_Panel]) -> Figure:
     rows = -(-len(panels) // columns)
     n_bands = max(len(_sizes(panel.disk)) for panel in panels)
     height = max(1.8, 0.62 * n_bands * (1 + _BETWEEN))
-    figure = Figure(figsize=(PAGE if columns > 1 else 0.62 * PAGE, rows * (height + 0.25) + 0.3), layout="constrained")
+    figure = Figure(
+        figsize=(PAGE if columns > 1 else 0.62 * PAGE, rows * (height + 0.25) + 0.3 + 0.15 * (columns == 1)),
+        layout="constrained",
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, panel in zip(grid, panels, strict=False):
         _draw(ax, panel)
@@ -129,7 +132,7 @@ def _page(panels: Sequence[_Panel]) -> Figure:
         dot(3, "#b0b0b0", "outside the giant component"),
         dot(5, COMMUNITY_COLOURS[1], "colour: community"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 * columns, handletextpad=0.2, columnspacing=1.2)
     return figure
 
 
@@ -180,7 +183,8 @@ def _draw(ax: Axes, panel: _Panel) -> None:
     told = [f"meta-depth {panel.depth:.0f}"] if np.isfinite(panel.depth) else []
     told += [f"ANP {disk.numbers['anp_rate']:.2f}"] if np.isfinite(disk.numbers["anp_rate"]) else []
     above = f"{plain(panel.label)}\n" if panel.label else ""
-    ax.set_title(f"{above}epoch {disk.epoch}{': ' if told else ''}{', '.join(told)}", x=0.6)
+    title = [part for part in (at_epoch(disk.epoch), ", ".join(told)) if part]
+    ax.set_title(f"{above}{': '.join(title) or 'network'}", x=0.6)
 
 
 def _bent(ends: np.ndarray, n: int) -> np.ndarray:
@@ -193,16 +197,15 @@ def _bent(ends: np.ndarray, n: int) -> np.ndarray:
 
 def _text(panels: Sequence[_Panel]) -> str:
     epochs = list(dict.fromkeys(panel.disk.epoch for panel in panels))
-    at = f"epoch{'s' if len(epochs) > 1 else ''} {' and '.join(map(str, epochs))}"
     depths = "; ".join(
-        f"{panel.label + ', ' if panel.label else ''}epoch {panel.disk.epoch}: {panel.depth:.0f}"
+        f"{at_epoch(panel.disk.epoch, panel.label)} {panel.depth:.0f}".lstrip()
         for panel in panels
         if np.isfinite(panel.depth)
     )
     told = f" Meta-depth (occupied levels of the hierarchy, summed over the layers): {depths}." if depths else ""
     return (
-        f"The layered network at {at}, input at the top: groups of neurons are bands, with their number of neurons "
-        "that have links; a neuron lies at the angle of its hyperbolic embedding, and in its band at its depth in the "
-        "hierarchy, leaves at the top, hubs deep. Colour: community; size: degree; light dots on the edge: neurons "
+        f"The layered network{at_epochs(epochs)}, input at the top: groups of neurons are bands, with their number of "
+        "neurons that have links; a neuron lies at the angle of its hyperbolic embedding, and in its band at its depth in "
+        "the hierarchy, leaves at the top, hubs deep. Colour: community; size: degree; light dots on the edge: neurons "
         f"outside the giant component.{told}"
     )
