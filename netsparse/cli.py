@@ -696,6 +696,42 @@ def figures(
 
 
 @app.command()
+def film(
+    run: Annotated[Path, typer.Argument(help="Run directory.", metavar="RUN")],
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A layer to show; as often as you like.", show_default="all"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write: .mp4 or .gif.", show_default="RUN/film.mp4")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="24, of a GIF 10")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="From the first to the last epoch.", show_default="0.15 an epoch, 4 to 20"),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes that measure what is missing.")] = -1,
+) -> None:
+    """Film the network as it percolates: the layers' hyperbolic disks from epoch to epoch.
+
+    What it needs and RUN/measures.parquet lacks is measured first, and added there.
+    """
+    from netsparse.analysis.background import embed_run
+    from netsparse.figures.film import check_film
+    from netsparse.figures.film import film as write_film
+    from netsparse.progress import jobs_progress
+    from netsparse.run import Run
+
+    opened = Run(run)
+    path = opened.path / "film.mp4" if out is None else out
+    check_film(opened, path, layer, fps, seconds)
+    with jobs_progress("Measuring") as show:
+        embed_run(opened, jobs, on_progress=show)
+    with jobs_progress("Drawing") as show:
+        print(write_film(opened, path, layer, fps, seconds, show))
+
+
+@app.command()
 def report(
     runs: _Runs,
     out: Annotated[
