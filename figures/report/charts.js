@@ -1,6 +1,6 @@
 // Charts over the epochs, with a line at the slider's epoch. Plotly reads its texts as a kind of HTML: names are escaped.
 
-const MARGIN = { l: 46, r: 12, t: 8, b: 34 };
+const MARGIN = { l: 52, r: 12, t: 8, b: 34 };
 const EACH = 'each';
 
 function plain(text) {
@@ -144,7 +144,7 @@ class Charts {
     if (!plot.data) plot.replaceChildren();
     const look = theme();
     const traces = lines.flatMap((line) => this.traces({ ...line, colour: seenOn(line.colour, look.paper) }, factor));
-    window.Plotly.react(plot, traces, this.layout(look), { displayModeBar: false, doubleClick: false });
+    window.Plotly.react(plot, traces, this.layout(look, flatRange(lines, factor)), { displayModeBar: false, doubleClick: false });
     const items = lines.map((line) => swatch(line, look));
     legend.replaceChildren(...(lines.length > 1 || !this.alone ? items : []));
     this.moveCursor();
@@ -169,14 +169,14 @@ class Charts {
     return [band, line];
   }
 
-  layout(look) {
+  layout(look, range) {
     const axis = { gridcolor: look.soft, zeroline: false, linecolor: look.rim, tickcolor: look.rim, fixedrange: true, automargin: false, tickfont: { size: 12 } };
     return {
       margin: MARGIN, showlegend: false, dragmode: false, hovermode: 'x unified', hoverdistance: -1, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: look.muted },
       hoverlabel: { bgcolor: look.paper, bordercolor: look.rim, font: { color: look.ink, size: 12 } },
       xaxis: { ...axis, range: this.range, title: { text: 'epoch', standoff: 6 }, nticks: 6, showspikes: false, unifiedhovertitle: { text: 'epoch %{x}' } },
-      yaxis: { ...axis, nticks: 6, exponentformat: 'SI' },
+      yaxis: { ...axis, nticks: 6, exponentformat: 'SI', ...(range && { range }) },
     };
   }
 
@@ -193,6 +193,15 @@ class Charts {
       cursor.style.height = `${Math.max(plot.clientHeight - MARGIN.t - MARGIN.b, 0)}px`;
     }
   }
+}
+
+// The range of an axis for lines that are all level, which have none of their own.
+function flatRange(lines, factor) {
+  const values = lines.flatMap((line) => line.curve.mean);
+  const low = Math.min(...values), high = Math.max(...values);
+  if (!values.length || lines.some((line) => line.curve.sd && line.curve.sd.some(Boolean)) || high - low > 1e-6 * Math.abs(high)) return null;
+  const room = 0.1 * Math.abs(high) || 1;
+  return [factor * (low - room), factor * (high + room)];
 }
 
 function luminance(hex) {

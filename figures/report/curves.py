@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netsparse.errors import NothingToDrawError
+from netsparse.errors import NetsparseError, NothingToDrawError
 from netsparse.figures.source import Group, Trained
 
 Curves = dict[str, dict[str, dict[str, Any]]]
@@ -23,11 +23,21 @@ def metrics_of(member: Trained) -> pd.DataFrame | None:
 
 
 def measures_of(member: Trained) -> pd.DataFrame | None:
-    """Return a run's table of measures; None if there is none."""
+    """Return a run's table of measures; None if there is none.
+
+    Raises
+    ------
+    NetsparseError
+        If a file of that name holds something else.
+    """
     try:
-        return member.measures
+        table = member.measures
     except NothingToDrawError:
         return None
+    missing = {"scope", "layer", "value"} - set(table.columns)
+    if missing:
+        raise NetsparseError(f"{member.name}: its table of measures has no column {', '.join(sorted(missing))}")
+    return table
 
 
 def numbers_of(group: Group, kind: str) -> pd.DataFrame:
@@ -74,15 +84,24 @@ def curves_by_name(table: pd.DataFrame) -> Curves:
 
 
 def merged(first: Curves, second: Curves) -> Curves:
-    """Return the curves of both; of those that both have the longer one."""
+    """Return the curves of both; where both have one, the longer, and of the other one its epochs beside."""
     names = list(dict.fromkeys([*first, *second]))
-    return {name: _longer(first.get(name, {}), second.get(name, {})) for name in names}
+    return {name: _joined(first.get(name, {}), second.get(name, {})) for name in names}
 
 
-def _longer(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    layers = dict.fromkeys([*first, *second])
-    both = {layer: (first.get(layer), second.get(layer)) for layer in layers}
-    return {layer: max(filter(None, pair), key=lambda curve: len(curve["epochs"])) for layer, pair in both.items()}
+def _joined(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for layer in dict.fromkeys([*first, *second]):
+        curves = [own[layer] for own in (first, second) if layer in own]
+        points: dict[int, tuple[float, float | None]] = {}
+        for curve in sorted(curves, key=lambda own: len(own["epochs"])):
+            sd = curve.get("sd", [None] * len(curve["epochs"]))
+            points |= dict(zip(curve["epochs"], zip(curve["mean"], sd, strict=True), strict=True))
+        epochs = sorted(points)
+        found[layer] = {"epochs": epochs, "mean": [points[epoch][0] for epoch in epochs]}
+        if any("sd" in curve for curve in curves):
+            found[layer]["sd"] = [points[epoch][1] for epoch in epochs]
+    return found
 
 
 def rounded(values: Sequence[float] | pd.Series, digits: int) -> list[float | None]:

@@ -46,7 +46,7 @@ function unpackRun(facts, buffer) {
     const groups = [{ name: layer.source, n: layer.shape[0] }, { name: layer.target, n: layer.shape[1] }];
     return makeView(layer.name, layer.name, groups, [layer], layer.places, buffer);
   });
-  if (layers.length > 1 && layers.every((layer) => layer.links)) {
+  if (facts.whole) {
     views.push(makeView('', 'whole network', facts.groups, layers, facts.places, buffer));
   }
   return { ...facts, layers, views };
@@ -60,7 +60,7 @@ function makeView(name, label, groups, layers, places, buffer) {
     return { ...group, start };
   });
   const start = Object.fromEntries(placed.map((group) => [group.name, group.start]));
-  const groupOf = new Uint8Array(n);
+  const groupOf = new Uint16Array(n);
   placed.forEach((group, i) => groupOf.fill(i, group.start, group.start + group.n));
   return {
     name, label, n, groupOf, groups: placed, isNetwork: layers.length > 1,

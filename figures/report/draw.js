@@ -216,11 +216,13 @@ function maskSides(view) {
   return { rows: view.groups[0], columns: view.groups[1] };
 }
 
-// Where the mask lies on its canvas.
+// Where the mask lies on its canvas: cells are square unless the layer is very oblong.
+const FLATTEST = 0.5;
+
 function maskBox(view, size) {
   const { rows, columns } = maskSides(view);
   const shape = rows.n / Math.max(columns.n, 1);
-  const width = shape > 1 ? size * Math.max(1 / shape, 0.35) : size, height = shape < 1 ? size * Math.max(shape, 0.35) : size;
+  const width = shape > 1 ? size * Math.max(1 / shape, FLATTEST) : size, height = shape < 1 ? size * Math.max(shape, FLATTEST) : size;
   return { x: (size - width) / 2, y: (size - height) / 2, width, height };
 }
 

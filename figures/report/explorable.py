@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from netsparse.graph import LayerGraph
 from netsparse.run import Run
 
 # Above either a layer is shown by the density of its links alone: no page draws them at once.
-MAX_LINKS = 300_000
+MAX_LINKS = 200_000
 MAX_NEURONS = 50_000
 # Links times epochs that are read: of all layers, and of those whose links are kept by name.
 _MAX_READ = 100_000_000
@@ -66,10 +66,17 @@ def explorable(run: Run, measures: pd.DataFrame | None, budget: int) -> Explorab
             if len(found.content) <= budget or n <= 2:
                 break
             epochs = chosen_epochs(epochs, embedded, max(2, min(n - 1, int(0.95 * n * budget / len(found.content)))))
-        by_name = [name for name in n_links if name not in heavy]
+        by_name = {name: n for name, n in n_links.items() if name not in heavy}
         if len(found.content) <= budget or not by_name:
             return found
-        heavy.add(max(by_name, key=lambda name: n_links[name]))
+        heavy |= _largest(by_name, 1 - budget / len(found.content))
+
+
+def _largest(n_links: Mapping[str, int], share: float) -> set[str]:
+    """Return the largest layers, as many as have that share of the links, one at least."""
+    names = sorted(n_links, key=lambda name: -n_links[name])
+    before = np.cumsum([n_links[name] for name in names]) - [n_links[name] for name in names]
+    return {name for name, n in zip(names, before, strict=True) if n < share * sum(n_links.values())}
 
 
 def chosen_epochs(epochs: Sequence[int], embedded: Sequence[int], n: int) -> list[int]:
@@ -148,11 +155,13 @@ def _packed(
     groups = {
         name: n for layer in layers for name, n in ((layer.source, layer.n_source), (layer.target, layer.n_target))
     }
+    by_density = [one["name"] for one in told if one["grid"]]
     facts = {
         "epochs": list(epochs),
         "allEpochs": len(run.epochs),
         "groups": [{"name": name, "n": n} for name, n in groups.items()],
         "layers": told,
+        "whole": len(layers) > 1 and not by_density and sum(layer.n_links for layer in layers) <= MAX_LINKS,
         "places": pack_places(disks.get("", []), epochs, groups, arrays),
     }
     return Explorable(facts, arrays.packed())

@@ -113,7 +113,7 @@ class Network {
   drawNow() {
     const { view, k } = this;
     this.ranks = ranksOf(view, k, this.order);
-    byId('disk-box').hidden = Boolean(view.grid);
+    byId('disk-box').hidden = byId('order').disabled = Boolean(view.grid);
     if (!view.grid) drawDisk(byId('disk'), view, k, this.colours(view), true);
     drawMask(byId('mask'), view, k, this.ranks);
     this.tell();
@@ -181,7 +181,7 @@ class Network {
 
   diskNote(places, links) {
     const { view, k } = this;
-    if (view.grid) return 'This layer has too many links to draw each of them: its mask shows how dense they are, its neurons cannot be chosen.';
+    if (view.grid) return 'This layer has too many links for the page to hold each of them: its mask shows how dense they are, its neurons cannot be chosen.';
     let dead = 0, outside = 0;
     for (let node = 0; node < view.n; node++) {
       if (!links.degree[node]) dead++;
@@ -190,8 +190,8 @@ class Network {
     const parts = [];
     if (!places.embedded) parts.push('No embedding was measured: each ring is a neuron group, in the order of its neurons.');
     else if (places.k !== k) parts.push(`Places and communities of epoch ${this.run.epochs[places.k]}; links of this epoch.`);
-    if (dead) parts.push(`${told(dead)} neurons have no links${places.embedded ? ' (hollow, where they lay before)' : ' (hollow)'}.`);
-    if (places.embedded && outside) parts.push(`${told(outside)} with links lie outside the giant component.`);
+    if (dead) parts.push(`${told(dead)} ${dead === 1 ? 'neuron has' : 'neurons have'} no links${places.embedded ? ' (hollow, where they lay last)' : ' (hollow)'}.`);
+    if (places.embedded && outside) parts.push(`${told(outside)} with links ${outside === 1 ? 'lies' : 'lie'} outside the giant component.`);
     if (places.embedded && !view.isNetwork) parts.push(`Round: ${view.groups[0].name}; square: ${view.groups[1].name}.`);
     return parts.join(' ');
   }

@@ -12,8 +12,7 @@ async function loadPlotly() {
 }
 
 function tellTitle(facts) {
-  const labels = facts.groups.map((group) => group.label), dataset = facts.configuration.find((row) => row.option === 'dataset');
-  const on = dataset && !dataset.differs ? ` on ${dataset.values[0]}` : '';
+  const labels = facts.groups.map((group) => group.label), on = facts.dataset ? ` on ${facts.dataset}` : '';
   byId('title').textContent = labels.length > 4 ? `${facts.nRuns} runs${on}` : `${labels.join(', ')}${on}`;
   const names = facts.groups.flatMap((group) => group.runs);
   byId('subtitle').textContent = names.length > 3 ? `${names.length} runs in ${labels.length} groups` : names.join(', ');

@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.colors import to_hex
 
 from netsparse.figures.disks import COMMUNITY_COLOURS
+from netsparse.figures.labels import dataset_name
 from netsparse.figures.report.curves import curves_by_name, measures_of, merged, metrics_of, numbers_of
 from netsparse.figures.report.explorable import explorable
 from netsparse.figures.report.tables import (
@@ -87,8 +88,9 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         "metrics": sorted(_metric_names(groups)),
         "meanings": {name: _plain(text) for name, text in sorted(meanings.items()) if name in used},
         "configuration": configuration(groups),
-        "commands": commands(groups[0].members[0].run or runs[0]),
-        "environment": environment(groups[0].members[0].run or runs[0]),
+        "dataset": _dataset(groups),
+        "commands": commands(runs),
+        "environment": environment(runs[0]),
         "communityColours": COMMUNITY_COLOURS,
     }
     return Payload(facts, contents)
@@ -116,6 +118,12 @@ def _explorables(groups: Sequence[Group], budget: int) -> tuple[list[dict[str, A
 def _explorable(member: Trained, budget: int) -> tuple[dict[str, Any], str] | None:
     found = explorable(member.run, measures_of(member), budget) if member.run is not None else None
     return None if found is None else (found.facts, found.content)
+
+
+def _dataset(groups: Sequence[Group]) -> str:
+    """Return the name of the data set that all groups were trained on; empty if there are several."""
+    names = {str(group.config.get("dataset", "")) for group in groups}
+    return dataset_name(names.pop()) if len(names) == 1 else ""
 
 
 def _plain(meaning: str) -> str:

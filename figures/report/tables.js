@@ -45,23 +45,24 @@ function makeGlance(facts) {
   if (facts.unmeasured.length) {
     const [n, all] = [facts.unmeasured.length, facts.nRuns];
     const command = facts.commands.find((one) => one.what === 'Measure every snapshot').command;
-    note.append(`${n === all ? (n === 1 ? 'This run has' : 'These runs have') : `${n} of ${all} runs have`} no table of measures: places in the disk, communities and most measures are missing. Make it for each, then this page again: `, element('code', command));
+    note.append(`${n === all ? (n === 1 ? 'This run has' : 'These runs have') : `${n} of ${all} runs have`} no table of measures: places in the disk, communities and most measures are missing. ${all === 1 ? 'Make it' : 'Make it for each'}, then this page again: `, element('code', command));
   }
 }
 
 function cards({ key, runs }) {
   const list = element('dl', '', { class: 'cards' });
   const card = (word, value, more) => {
+    if (value === '–') return;
     const made = element('div', '', { class: 'card' });
     made.append(element('dt', word), element('dd', value), element('dd', more));
     list.append(made);
   };
   const several = runs.length > 1 ? `mean ± sd of ${runs.length} seeds` : '';
   card('Test accuracy', key.accuracy.length ? `${withDeviation(key.accuracy, 2)}\u00a0%` : '–', several || `after epoch ${key.epochs}`);
-  card('AAE', key.aae.length ? `${withDeviation(key.aae, 2)}\u00a0%` : '–', 'area across epochs: mean accuracy');
-  card('ANP rate', key.anp ? `${told(100 * key.anp[1], 3)}\u00a0%` : '–', key.anp ? `from ${told(100 * key.anp[0], 3)}\u00a0%` : 'not recorded');
-  card('Links', key.links ? told(key.links[1]) : '–', key.links ? `from ${told(key.links[0])}` : 'not recorded');
-  card('Neurons', key.neurons ? told(key.neurons) : '–', key.layers ? `${key.layers} sparse ${key.layers === 1 ? 'layer' : 'layers'}` : 'no snapshot');
+  card('AAE', key.aae.length ? `${withDeviation(key.aae, 2)}\u00a0%` : '–', 'mean accuracy over the epochs');
+  card('ANP rate', key.anp ? `${told(100 * key.anp[1], 3)}\u00a0%` : '–', key.anp ? `from ${told(100 * key.anp[0], 3)}\u00a0%` : '');
+  card('Links', key.links ? told(key.links[1]) : '–', key.links ? `from ${told(key.links[0])}` : '');
+  card('Neurons', key.neurons ? told(key.neurons) : '–', key.layers ? `${key.layers} sparse ${key.layers === 1 ? 'layer' : 'layers'}` : '');
   card('Time', duration(average(key.seconds)), `${key.epochs} epochs`);
   return list;
 }
@@ -93,6 +94,7 @@ class Measures {
     byId('find').addEventListener('input', () => this.draw());
     this.makeHead();
     this.draw();
+    for (const id of ['measures-bar', 'measures-box']) byId(id).hidden = !this.rows.length;
     byId('measures-note').textContent = this.note();
   }
 

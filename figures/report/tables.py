@@ -78,14 +78,16 @@ def add_comparison(rows: Sequence[list[dict[str, Any]]]) -> None:
     Where both have two runs or more; it is not corrected for the number of measures.
     """
     reference = {(row["measure"], row["layer"]): row["values"] for row in rows[0]} if rows else {}
-    for own in rows[1:]:
-        for row in own:
+    for others in rows[1:]:
+        for row in others:
             mine, other = (
                 np.array([value for value in values if value is not None])
                 for values in (row["values"], reference.get((row["measure"], row["layer"]), []))
             )
-            if len(mine) > 1 and len(other) > 1 and mine.std() + other.std() > 0:
-                row["against"] = rounded([float(stats.ttest_ind(mine, other, equal_var=False).pvalue)], 4)[0]
+            if len(mine) > 1 and len(other) > 1 and np.ptp(mine) + np.ptp(other) > 1e-9 * np.abs([*mine, *other]).max():
+                ends = [(own.mean(), own.std(ddof=1), len(own)) for own in (mine, other)]
+                test = stats.ttest_ind_from_stats(*ends[0], *ends[1], equal_var=False)
+                row["against"] = rounded([float(test.pvalue)], 4)[0]
 
 
 def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
@@ -110,8 +112,9 @@ def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
     found["links"] = _ends(curves, "n_links") or _links(curves)
     run = group.members[0].run
     if run is not None and run.epochs:
-        snapshot = run.snapshot(run.epochs[0])
-        found |= {"neurons": sum(snapshot.groups.values()), "layers": len(snapshot.layers)}
+        first, last = run.snapshot(run.epochs[0]), run.snapshot(-1)
+        found |= {"neurons": sum(first.groups.values()), "layers": len(first.layers)}
+        found["links"] = found["links"] or [first.n_links, last.n_links]
     return found
 
 
@@ -165,23 +168,34 @@ def environment(run: Run) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def commands(run: Run) -> list[dict[str, str]]:
-    """Return the commands that made a run, train it again, and make what is seen of it: ``what`` and ``command``."""
-    command = environment(run).get("command")
+def commands(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Return the commands that made the first run, train it again, and make what is seen: ``what`` and ``command``."""
+    run = runs[0]
+    made = environment(run).get("command")
     found = []
-    if isinstance(command, list) and command:
-        said = [Path(str(command[0])).name, *map(str, command[1:])]
-        found.append({"what": "Trained by", "command": shlex.join(said)})
-    path = str(run.path)
+    if isinstance(made, list) and made:
+        found.append({"what": "Trained by", "command": shlex.join([Path(str(made[0])).name, *map(str, made[1:])])})
+    path, measures = str(run.path), str(run.measures_path)
     if (run.path / "config.toml").is_file():
         found.append(_command("Train it again", "train", "--config", str(run.path / "config.toml")))
-    found.append(_command("Measure every snapshot", "measure", path, "--out", str(run.measures_path)))
-    chance = ("--nulls", "100", "--epochs", _ends_told(run), "--out", str(run.measures_path))
-    found.append(_command("Compare with chance, in place of its measures", "measure", path, *chance))
-    found.append(_command("Redraw the figures", "figures", path))
-    found.append(_command("Film the percolation", "film", path))
-    found.append(_command("Make this page again", "report", path))
-    return found
+    chance = ("--nulls", "100", "--epochs", _ends_told(run), "--out", measures)
+    return [
+        *found,
+        _command("Measure every snapshot", "measure", path, "--out", measures),
+        _command("Compare with chance, in place of its measures", "measure", path, *chance),
+        _command("Film the percolation", "film", path),
+        _command("Redraw the figures", "figures", *_paths(runs)),
+        _command("Make this page again", "report", *_paths(runs)),
+    ]
+
+
+def _paths(runs: Sequence[Run]) -> list[str]:
+    """Return what to name on the command line: the runs, or the folder that holds them and no others."""
+    folder = runs[0].path.parent
+    inside = {run.path.resolve() for run in runs}
+    if len(runs) > 1 and {run.path.resolve() for run in Run.find(folder)} == inside:
+        return [str(folder)]
+    return [str(run.path) for run in runs]
 
 
 def _command(what: str, *words: str) -> dict[str, str]:

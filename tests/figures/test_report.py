@@ -158,13 +158,13 @@ def test_rows_tell_chance_reasons_and_differences():
     assert measure_rows(pd.DataFrame(columns=["name"])) == []
 
 
-def test_curves_are_means_over_seeds_and_the_longer_of_two():
+def test_curves_are_means_over_seeds_and_joined_by_epoch():
     table = pd.DataFrame({"name": "a", "layer": "l", "epoch": [1, 0, 1], "value": [1.0, 5.0, 3.0]})
     curves = curves_by_name(table)
     assert curves == {"a": {"l": {"epochs": [0, 1], "mean": [5.0, 2.0], "sd": [None, 1.4142]}}}
-    short = {"a": {"l": {"epochs": [0], "mean": [1.0]}, "m": {"epochs": [0], "mean": [2.0]}}}
-    both = merged(short, curves)
-    assert both["a"] == {"l": curves["a"]["l"], "m": short["a"]["m"]}
+    short = {"a": {"l": {"epochs": [2], "mean": [1.0]}, "m": {"epochs": [0], "mean": [2.0]}}}
+    longer = {"epochs": [0, 1, 2], "mean": [5.0, 2.0, 1.0], "sd": [None, 1.4142, None]}
+    assert merged(short, curves)["a"] == {"l": longer, "m": short["a"]["m"]}
     assert curves_by_name(table.assign(value=np.nan)) == {}
 
 
@@ -172,11 +172,13 @@ def test_commands_are_quoted_for_the_shell(tmp_path):
     run = Run.create(tmp_path / "a b$(rm)")
     run.write_config({"method": "cht"})
     run.write_environment({"command": ["/somewhere/bin/netsparse", "train", "--out", "a b"]})
-    told = {one["what"]: one["command"] for one in commands(run)}
+    told = {one["what"]: one["command"] for one in commands([run])}
     assert told["Trained by"] == "netsparse train --out 'a b'"
     assert told["Redraw the figures"] == f"netsparse figures '{run.path}'"
+    other = Run.create(tmp_path / "c")
+    assert commands([run, other])[-1]["command"] == f"netsparse report {tmp_path}"
     (run.path / "environment.json").write_text("no JSON")
-    assert "Trained by" not in {one["what"] for one in commands(run)}
+    assert "Trained by" not in {one["what"] for one in commands([run])}
 
 
 def test_equal_runs_give_equal_bytes_and_a_small_file(trained_run, tmp_path):

@@ -201,7 +201,7 @@ def test_the_mask_tells_the_pair_under_the_pointer(opened, report, trained_run):
     with opened(report) as page:
         page.locator("#mask-over").scroll_into_view_if_needed()
         box = page.locator("#mask-over").bounding_box()
-        height = box["width"] * max(layer.n_source / layer.n_target, 0.35)
+        height = box["width"] * max(layer.n_source / layer.n_target, 0.5)
         x = box["x"] + (target + 0.5) / layer.n_target * box["width"]
         y = box["y"] + (box["height"] - height) / 2 + (source + 0.5) / layer.n_source * height
         page.mouse.move(x, y)
@@ -317,7 +317,8 @@ def test_several_runs_one_of_them_not_measured(opened, trained_run, tmp_path):
         other.write_snapshot(trained_run.snapshot(epoch))
     path = write_report([trained_run, other])
     assert path == trained_run.path.parent / "report.html"
-    with opened(path) as page:
+    with opened(path, viewport={"width": 820, "height": 900}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 820
         assert page.locator("#glance tbody tr").count() == 2
         assert "netsparse measure" in page.locator("#unmeasured").inner_text()
         assert page.locator("#chart-accuracy .legend li").all_inner_texts() == ["CHT", "SET"]
