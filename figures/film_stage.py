@@ -89,7 +89,7 @@ class Stage:
         width = _WIDTHS[columns]
         side = min(width / columns, _LARGEST)
         height = _HEAD + rows * (_TITLE + side) + _LEGEND + _STRIP + _FOOT
-        self._side = round(side * dpi)
+        self._side = int(side * dpi)
         # even, as H.264 wants it
         self.width, self.height = (2 * round(inches * dpi / 2) for inches in (width, height))
         self._corners = []

@@ -9,6 +9,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import label
 
 import netsparse as ns
 from netsparse import LayerGraph, NetsparseError, Run, Snapshot
@@ -212,6 +213,17 @@ def test_a_frame_shows_neurons_at_their_places():
     places = [np.argwhere((image == colour).all(axis=2)).mean(axis=0) for colour in (blue, orange)]
     assert places[0][1] - places[1][1] == pytest.approx(places[0][0] - places[1][0], abs=1)  # right and up alike
     assert places[0][1] > places[1][1]
+
+
+@pytest.mark.parametrize("dpi", [100, 160])
+def test_every_layer_is_seen_whatever_their_number(dpi):
+    found = disk([0.0, np.pi / 2, np.pi, -np.pi / 2], [2.0] * 4, degree=[4] * 4)  # all on the rim
+    scene = Step(key(found), key(found)).at(0)
+    for n in range(1, 13):
+        stage = Stage("t", [Panel("fc", 4, 4, 1)] * n, [], (0, 1), dpi)
+        image = stage.frame(0.0, [found] * n, [scene] * n)
+        _, n_dots = label((image == (0x00, 0x72, 0xB2)).all(axis=2))
+        assert n_dots == 4 * n
 
 
 def test_a_palette_has_the_communities_and_fits_a_gif():
