@@ -9,6 +9,7 @@ from netsparse.figures.caption import Caption, caption
 from netsparse.figures.csti import csti
 from netsparse.figures.degree_distribution import degree_distribution
 from netsparse.figures.draw import COMPARISONS, FIGURES, draw_figures
+from netsparse.figures.film import film
 from netsparse.figures.hub_paths import hub_paths
 from netsparse.figures.hyperbolic_disk import hyperbolic_disk
 from netsparse.figures.hyperbolic_epochs import hyperbolic_epochs
@@ -58,6 +59,7 @@ __all__ = [
     "csti",
     "degree_distribution",
     "draw_figures",
+    "film",
     "hub_paths",
     "hyperbolic_disk",
     "hyperbolic_epochs",
