@@ -175,7 +175,7 @@ class Charts {
       margin: MARGIN, showlegend: false, dragmode: false, hovermode: 'x unified', hoverdistance: -1, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: look.muted },
       hoverlabel: { bgcolor: look.paper, bordercolor: look.rim, font: { color: look.ink, size: 12 } },
-      xaxis: { ...axis, range: this.range, title: { text: 'epoch', standoff: 6 }, nticks: 6, showspikes: false, unifiedhovertitle: { text: 'epoch %{x}' } },
+      xaxis: { ...axis, range: this.range, title: { text: 'epoch', standoff: 6 }, nticks: 6, showspikes: false, ...(this.range[1] - this.range[0] < 8 && { dtick: 1 }), unifiedhovertitle: { text: 'epoch %{x}' } },
       yaxis: { ...axis, nticks: 6, exponentformat: 'SI', ...(range && { range }) },
     };
   }

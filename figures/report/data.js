@@ -177,11 +177,13 @@ function neighboursAt(run, neuron, k) {
   return { into, out };
 }
 
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
 function told(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   if (size >= 1e6 && !Number.isInteger(value)) return value.toExponential(digits - 1).replace('e+', 'e');
-  if (size >= 1000) return Math.round(value).toLocaleString('en');
+  if (size >= 1000) return WHOLE.format(value).replace('-', '−');
   return String(Number(value.toPrecision(digits))).replace('-', '−');
 }
 

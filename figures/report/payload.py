@@ -20,6 +20,7 @@ from netsparse.figures.report.tables import (
     environment,
     key_figures,
     measure_rows,
+    measuring,
 )
 from netsparse.figures.source import Group, Trained, groups_of
 from netsparse.figures.style import looks
@@ -78,13 +79,15 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         }
         for group, look, own, own_rows in zip(groups, looks(groups), curves, rows, strict=True)
     ]
+    unmeasured = [run for run in runs if run.epochs and not run.measures_path.is_file()]
     shown, contents = _explorables(groups, budget)
     used = {row["measure"] for own_rows in rows for row in own_rows} | {name for own in curves for name in own}
     facts = {
         "groups": told,
         "runs": shown,
         "nRuns": sum(len(group.members) for group in groups),
-        "unmeasured": [str(run.path) for run in runs if not run.measures_path.is_file()],
+        "unmeasured": len(unmeasured),
+        "measuring": measuring(unmeasured[0])["command"] if unmeasured else "",
         "metrics": sorted(_metric_names(groups)),
         "meanings": {name: _plain(text) for name, text in sorted(meanings.items()) if name in used},
         "configuration": configuration(groups),

@@ -41,11 +41,10 @@ function makeGlance(facts) {
     box.replaceChildren(scroll);
   }
   const note = byId('unmeasured');
-  note.hidden = !facts.unmeasured.length;
-  if (facts.unmeasured.length) {
-    const [n, all] = [facts.unmeasured.length, facts.nRuns];
-    const command = facts.commands.find((one) => one.what === 'Measure every snapshot').command;
-    note.append(`${n === all ? (n === 1 ? 'This run has' : 'These runs have') : `${n} of ${all} runs have`} no table of measures: places in the disk, communities and most measures are missing. ${all === 1 ? 'Make it' : 'Make it for each'}, then this page again: `, element('code', command));
+  note.hidden = !facts.unmeasured;
+  if (facts.unmeasured) {
+    const [n, all] = [facts.unmeasured, facts.nRuns];
+    note.append(`${n === all ? (n === 1 ? 'This run has' : 'These runs have') : `${n} of ${all} runs have`} no table of measures: places in the disk, communities and most measures are missing. ${all === 1 ? 'Make it' : 'Make it for each'}, then this page again: `, element('code', facts.measuring));
   }
 }
 
@@ -59,7 +58,7 @@ function cards({ key, runs }) {
   };
   const several = runs.length > 1 ? `mean ± sd of ${runs.length} seeds` : '';
   card('Test accuracy', key.accuracy.length ? `${withDeviation(key.accuracy, 2)}\u00a0%` : '–', several || `after epoch ${key.epochs}`);
-  card('AAE', key.aae.length ? `${withDeviation(key.aae, 2)}\u00a0%` : '–', 'mean accuracy over the epochs');
+  card('AAE', key.aae.length ? `${withDeviation(key.aae, 2)}\u00a0%` : '–', 'mean over the epochs');
   card('ANP rate', key.anp ? `${told(100 * key.anp[1], 3)}\u00a0%` : '–', key.anp ? `from ${told(100 * key.anp[0], 3)}\u00a0%` : '');
   card('Links', key.links ? told(key.links[1]) : '–', key.links ? `from ${told(key.links[0])}` : '');
   card('Neurons', key.neurons ? told(key.neurons) : '–', key.layers ? `${key.layers} sparse ${key.layers === 1 ? 'layer' : 'layers'}` : '');
@@ -116,7 +115,7 @@ class Measures {
       number(`Chance: ${model}`, (row) => (chance(row) ? chance(row).mean : null));
       number('z', (row) => (chance(row) ? average(chance(row).z) : null));
       number('p', (row) => (chance(row) ? average(chance(row).p) : null));
-      columns.push({ head: 'Against chance', value: (row) => verdict(chance(row)), text: (row) => verdict(chance(row)) });
+      columns.push({ head: 'Against chance', value: (row) => verdict(row, chance(row)), text: (row) => verdict(row, chance(row)) });
     }
     if (this.rows.some((row) => row.against !== undefined)) {
       number(`p against ${this.facts.groups[0].label}`, (row) => (row.against === undefined ? null : row.against), (row) => (row.against === undefined ? '–' : `${told(row.against, 3)}${row.against < SIGNIFICANT ? ', differs' : ''}`));
@@ -185,11 +184,11 @@ function compare(a, b, sign) {
   return sign * (typeof a === 'string' ? a.localeCompare(b, 'en') : a - b);
 }
 
-function verdict(chance) {
+function verdict(row, chance) {
   if (!chance) return '–';
   const few = chance.p.filter((p) => p !== null && p < SIGNIFICANT).length;
-  const side = average(chance.z) > 0 ? 'above' : 'below';
-  if (chance.p.length === 1) return few ? `${side} chance (p < 0.05)` : 'as by chance';
+  const side = row.last > chance.mean ? 'above' : 'below';
+  if (chance.p.length === 1) return few ? `${side} chance, p\u00a0<\u00a00.05` : 'as by chance';
   return few ? `${side} chance in ${few} of ${chance.p.length}` : 'as by chance';
 }
 
@@ -201,8 +200,7 @@ function makeConfiguration(facts) {
     const cells = rows.map((row) => [row.option, ...row.values.map((value) => (value === '' ? '(empty)' : value)), ...(several ? [row.differs ? 'differs' : ''] : [])]);
     const made = simpleTable(['Option', ...(several ? [...facts.groups.map((group) => group.label), ''] : ['Value'])], cells, () => false);
     rows.forEach((row, i) => made.tBodies[0].rows[i].classList.toggle('differs', row.differs));
-    byId('configuration').replaceChildren(...made.children);
-    if (!facts.configuration.length) byId('configuration').append(element('caption', 'No configuration is stored.'));
+    byId('configuration').replaceChildren(...(facts.configuration.length ? made.children : [element('caption', 'No configuration is stored.')]));
   };
   byId('only').addEventListener('change', draw);
   draw();

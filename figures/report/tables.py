@@ -175,18 +175,26 @@ def commands(runs: Sequence[Run]) -> list[dict[str, str]]:
     found = []
     if isinstance(made, list) and made:
         found.append({"what": "Trained by", "command": shlex.join([Path(str(made[0])).name, *map(str, made[1:])])})
-    path, measures = str(run.path), str(run.measures_path)
     if (run.path / "config.toml").is_file():
         found.append(_command("Train it again", "train", "--config", str(run.path / "config.toml")))
-    chance = ("--nulls", "100", "--epochs", _ends_told(run), "--out", measures)
+    if run.epochs:
+        ends = ",".join(map(str, dict.fromkeys([run.epochs[0], run.epochs[-1]])))
+        chance = ("--nulls", "100", "--epochs", ends, "--out", str(run.measures_path))
+        found += [
+            measuring(run),
+            _command("Compare with chance, in place of its measures", "measure", str(run.path), *chance),
+            _command("Film the percolation", "film", str(run.path)),
+        ]
     return [
         *found,
-        _command("Measure every snapshot", "measure", path, "--out", measures),
-        _command("Compare with chance, in place of its measures", "measure", path, *chance),
-        _command("Film the percolation", "film", path),
         _command("Redraw the figures", "figures", *_paths(runs)),
         _command("Make this page again", "report", *_paths(runs)),
     ]
+
+
+def measuring(run: Run) -> dict[str, str]:
+    """Return the command that makes a run's table of measures."""
+    return _command("Measure every snapshot", "measure", str(run.path), "--out", str(run.measures_path))
 
 
 def _paths(runs: Sequence[Run]) -> list[str]:
@@ -200,7 +208,3 @@ def _paths(runs: Sequence[Run]) -> list[str]:
 
 def _command(what: str, *words: str) -> dict[str, str]:
     return {"what": what, "command": shlex.join(["netsparse", *words])}
-
-
-def _ends_told(run: Run) -> str:
-    return ",".join(map(str, dict.fromkeys([*run.epochs[:1], *run.epochs[-1:]])))

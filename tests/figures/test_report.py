@@ -188,7 +188,7 @@ def test_equal_runs_give_equal_bytes_and_a_small_file(trained_run, tmp_path):
     text = paths[0].read_text()
     assert not re.search(r"(src|href)\s*=\s*[\"']?(https?:)?//", text)
     facts = facts_of(paths[0])
-    assert [len(facts["runs"]), facts["nRuns"], facts["unmeasured"]] == [1, 1, []]
+    assert [len(facts["runs"]), facts["nRuns"], facts["unmeasured"]] == [1, 1, 0]
     assert facts["groups"][0]["key"]["neurons"] == sum(trained_run.snapshot(0).groups.values())
 
 

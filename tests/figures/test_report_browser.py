@@ -320,7 +320,7 @@ def test_several_runs_one_of_them_not_measured(opened, trained_run, tmp_path):
     with opened(path, viewport={"width": 820, "height": 900}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 820
         assert page.locator("#glance tbody tr").count() == 2
-        assert "netsparse measure" in page.locator("#unmeasured").inner_text()
+        assert f"netsparse measure {other.path}" in page.locator("#unmeasured").inner_text()
         assert page.locator("#chart-accuracy .legend li").all_inner_texts() == ["CHT", "SET"]
         go(page, 4)
         page.select_option("#run", label="other")
@@ -350,3 +350,18 @@ def test_a_layer_of_too_many_links_shows_its_density(opened, tmp_path, monkeypat
         assert picture(page, "mask") != before
         page.mouse.move(*[page.locator("#mask-over").bounding_box()[side] + 50 for side in ("x", "y")])
         assert page.locator("#tip").is_hidden()
+
+
+def test_metrics_alone_and_one_epoch_alone_make_a_page(opened, tmp_path):
+    metrics = Run.create(tmp_path / "metrics")
+    metrics.write_metrics(pd.DataFrame({"epoch": [1], "layer": "", "metric": "test_accuracy", "value": [np.nan]}))
+    with opened(write_report(metrics)) as page:
+        assert page.locator("#network").is_hidden()
+        assert page.locator("#chart-accuracy").inner_text() == "No accuracy was recorded."
+    network = Run.create(tmp_path / "network")
+    network.write_snapshot(Snapshot([LayerGraph.from_mask([[0, 0], [0, 0]])], epoch=3))
+    with opened(write_report(network)) as page:
+        assert page.locator("#epoch-told").inner_text() == "epoch 3"
+        assert "4 neurons have no links" in page.locator("#disk-note").inner_text()
+        page.locator("#play").click()
+        assert page.locator("#play").get_attribute("aria-pressed") == "false"
