@@ -6,16 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import (
-    COLUMNS,
-    Panel,
-    at_epochs,
-    draw_page,
-    draw_panel,
-    measured,
-    numbers_of,
-    panels_of,
-)
+from netsparse.figures.disk_drawing import COLUMNS, draw_page, draw_panel
+from netsparse.figures.disk_panel import Panel, at_epochs, measured, numbers_of, panels_of
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
 from netsparse.figures.style import figure_of, style
@@ -104,6 +96,6 @@ def _text(panels: Sequence[Panel], n_sources: int) -> str:
     return (
         f"Coalescent embedding of the giant component{of} in the hyperbolic disk{at_epochs(epochs)}{fitted}. The drawn "
         f"radius is the hyperbolic one, the rim 2 ln n. Colour: community{same}, the largest twelve; size: degree; "
-        "circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: angular "
-        "separability of the communities, ANP: rate of active neurons after percolation."
+        "circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: "
+        "angular separability of the communities, ANP: rate of active neurons after percolation."
     )

@@ -8,18 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import (
-    Panel,
-    at_epoch,
-    at_epochs,
-    draw_disk,
-    draw_panel,
-    finish_page,
-    measured,
-    numbers_of,
-    panels_of,
-    shortened,
-)
+from netsparse.figures.disk_drawing import draw_disk, draw_panel, finish_page
+from netsparse.figures.disk_panel import Panel, at_epoch, at_epochs, measured, numbers_of, panels_of, shortened
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source, Trained
 from netsparse.figures.style import PAGE, figure_of, style

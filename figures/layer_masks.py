@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import COLUMNS, shortened
+from netsparse.figures.disk_drawing import COLUMNS
+from netsparse.figures.disk_panel import shortened
 from netsparse.figures.mask_image import draw_mask, pictured, size_of
 from netsparse.figures.source import Source
 from netsparse.figures.style import PAGE, figure_of, style

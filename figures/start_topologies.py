@@ -155,7 +155,7 @@ def _histogram(ax: Axes, graph: LayerGraph, most: int, *, first: bool) -> None:
     step = max(-(-(most + 1) // 30), 1)
     edges = np.arange(0, most + step + 1, step) - 0.5
     ax.hist(graph.source_degrees, bins=list(edges), color=MUTED)
-    ax.set(yscale="log", xlabel="degree", ylabel="source neurons" if first else "", title="")
+    ax.set(yscale="log" if graph.n_source else "linear", xlabel="degree", ylabel="source neurons" if first else "")
     ax.set_title(f"largest degree {graph.source_degrees.max(initial=0)}", fontsize=7, pad=2)
 
 

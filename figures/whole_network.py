@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from netsparse.errors import NothingToDrawError
+from netsparse.figures.alignment import align, match_communities
 from netsparse.figures.disks import (
     NUMBERS,
     Disk,
-    align,
     disks_of,
     embedded_epochs,
     embedded_layers,
     fitted,
-    match_communities,
 )
 from netsparse.figures.source import value_of
 
@@ -40,10 +39,11 @@ def network_disks(measures: pd.DataFrame, epochs: Sequence[int] | None) -> list[
     found = disks_of(measures, "", epochs)
     if found:
         return found if epochs is not None or len(found) < 2 else fitted([found[0], found[-1]])
-    at = embedded_epochs(measures) if epochs is None else list(epochs)
-    joined = [_joined(measures, layers, epoch) for epoch in (at if epochs is not None else sorted({at[0], at[-1]}))]
-    if not any(disk.embedded.any() for disk in joined):
-        raise NothingToDrawError(f"nothing has an embedding at epoch {', '.join(map(str, at))}")
+    known = embedded_epochs(measures)
+    at = sorted({known[0], known[-1]}) if epochs is None else [epoch for epoch in epochs if epoch in known]
+    if not at:
+        raise NothingToDrawError(f"nothing has an embedding at epoch {', '.join(map(str, epochs or []))}")
+    joined = [_joined(measures, layers, epoch) for epoch in at]
     return fitted(joined)
 
 
