@@ -221,7 +221,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train a network, then measure it and draw its figures. Without options: CHT on scikit-learn's digits.
+    """Train a network, then measure it and draw figures and report. Without options: CHT on scikit-learn's digits.
 
     On several devices: torchrun --nproc-per-node N -m netsparse train …
     """
@@ -335,7 +335,7 @@ def _train(
     print(f"\nRun directory  {run.path}")
     if figures:
         _draw(run, None, ["png"])
-        print(f"Figures        {run.figures_path}")
+        print(f"Figures        {run.figures_path}\nReport         {_report(run)}")
     epochs_kept = run.epochs
     print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
 

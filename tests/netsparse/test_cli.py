@@ -44,6 +44,7 @@ def cli(capsys, monkeypatch, tmp_path):
 def undrawn(monkeypatch):
     """No figures, which take most of the time of a short run: for tests of what they do not show."""
     monkeypatch.setattr("netsparse.cli._draw", lambda *_: [])
+    monkeypatch.setattr("netsparse.cli._report", lambda *_: Path("report.html"))
 
 
 def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
@@ -52,11 +53,13 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     run = ns.Run(tmp_path / "runs" / "digits-cht-001")
     assert out.count("epoch ") >= 3
     assert "Test accuracy" in out
-    assert "runs/digits-cht-001/figures" in out
+    assert "Figures        runs/digits-cht-001/figures" in out
+    assert "Report         runs/digits-cht-001/report.html" in out
     assert "Next           netsparse measure runs/digits-cht-001 --epochs 0,3" in out
     assert run.epochs == [0, 1, 2, 3]
     drawn = {path.stem for path in run.figures_path.iterdir()}
     assert drawn == {*FIGURES, "captions"} - COMPARISONS
+    assert "<script>" in (run.path / "report.html").read_text("utf-8")
     for name in ("config.toml", "environment.json", "metrics.parquet", "checkpoint.safetensors", "log.txt"):
         assert (run.path / name).stat().st_size > 0
     table = run.measures
@@ -477,6 +480,7 @@ def test_several_runs_are_drawn_together(cli, tmp_path):
         out = f"many/{method}-{number}"
         assert cli("train", *SMALL, "--method", method, "--seed", number, "--out", out, "--no-figures")[0] == 0
         assert not (tmp_path / out / "figures").exists()
+        assert not (tmp_path / out / "report.html").exists()
     code, out, _ = cli("figures", "many", "many/set-1", "--format", "svg")
     assert code == 0
     assert f"{Path('many') / 'figures' / 'accuracy.svg'}" in out
