@@ -127,6 +127,8 @@ def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
 
 
 def _head(panel: Panel) -> str:
+    if not panel.disk.embedded.any():
+        return at_epoch(panel.disk.epoch)
     rate = panel.disk.numbers["anp_rate"]
     words = f"{np.count_nonzero(panel.disk.degree)} active" + (f", ANP {rate:.2f}" if np.isfinite(rate) else "")
     return "\n".join(part for part in (at_epoch(panel.disk.epoch), words) if part)
@@ -138,7 +140,7 @@ def _text(rows: Sequence[Sequence[Panel]]) -> str:
         f"{row[0].label + ', ' if row[0].label else ''}{row[0].disk.layer or 'whole network'} "
         f"{np.count_nonzero(row[0].disk.degree)} → {np.count_nonzero(row[-1].disk.degree)}"
         for row in rows
-        if len(row) > 1
+        if len(row) > 1 and row[0].disk.embedded.any() and row[-1].disk.embedded.any()
     ]
     active = f" Neurons with links: {'; '.join(ends)}." if ends else ""
     return (

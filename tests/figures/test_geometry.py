@@ -144,6 +144,17 @@ def test_chosen_epochs_and_layers(trained_run):
     assert len(layer_masks(trained_run, layer="sandwich2", epochs=[0, 1, 4]).axes) == 3
 
 
+def test_an_epoch_without_an_embedding_is_an_empty_disk(trained_run):
+    table = trained_run.measures.copy()
+    lost = (table["epoch"] == 4) & (table["layer"] == "sandwich2") & (table["measure"] == "radius")
+    table.loc[lost, "value"] = np.nan
+    for draw in (hyperbolic_disk, hyperbolic_epochs):
+        figure = draw(table)
+        assert sum(text == "no embedding" for text in written(figure)) == 1
+        assert not any("\n0 active" in text for text in written(figure))
+    assert "sandwich2" not in caption(figure).text
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 7, 20, 101])
 def test_spread_epochs_have_both_ends(n):
     chosen = spread(range(n))
