@@ -82,7 +82,7 @@ def at_epochs(epochs: Sequence[int]) -> str:
     >>> at_epochs([0, 2, 5]), at_epochs([-1])
     (' at epochs 0, 2 and 5', '')
     """
-    known = [str(epoch) for epoch in epochs if epoch >= 0]
+    known = [str(epoch) for epoch in sorted(set(epochs)) if epoch >= 0]
     if len(known) < 2:
         return f" at epoch {known[0]}" if known else ""
     return f" at epochs {', '.join(known[:-1])} and {known[-1]}"
