@@ -23,7 +23,7 @@ def curves(group: Group, read: Callable[[Trained], pd.Series]) -> pd.DataFrame:
 def epoch_axis(ax: Axes, label: str = "epoch") -> None:
     """Give the axes an x axis of whole epochs."""
     ax.set_xlabel(label)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
 
 
 def limits(values: Sequence[float] | np.ndarray, low: float = -np.inf, high: float = np.inf) -> tuple[float, float]:

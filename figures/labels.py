@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 _METHODS = {
@@ -40,6 +42,36 @@ def method_name(method: str) -> str:
 def dataset_name(dataset: str) -> str:
     """Return a data set's name as papers write it."""
     return _DATASETS.get(dataset, dataset)
+
+
+def shortened(names: Sequence[str], most: int = 22) -> list[str]:
+    """Return long names without what all of them begin and end with, and each still too long without its middle.
+
+    Examples
+    --------
+    >>> shortened(["encoder.block.0.attention.dense", "encoder.block.1.attention.dense"])
+    ['…block.0…', '…block.1…']
+    >>> shortened(["fc1", "fc2"]), shortened(["a" * 30], 9)
+    (['fc1', 'fc2'], ['aaaa…aaaa'])
+    """
+    long = {name for name in names if len(name) > most}
+    before = after = ""
+    if len(long) > 1:
+        before = _common_start(long)
+        before = re.sub(r"[^._/ -]*[._/ -]?[^._/ -]*$", "", before)  # the last whole word before the difference stays
+        after = _common_start({name[len(before) :][::-1] for name in long})[::-1]
+        after = re.sub(r"^[^._/ -]*", "", after)
+    ends = "…" if before else "", "…" if after else ""
+    names = [n[len(before) : len(n) - len(after)].join(ends) if n in long else n for n in names]
+    half = (most - 1) // 2
+    return [name if len(name) <= most else f"{name[:half]}…{name[-half:]}" for name in names]
+
+
+def _common_start(names: Collection[str]) -> str:
+    """Return what all names begin with."""
+    first, last = min(names), max(names)
+    same = (a == b for a, b in zip(first, last, strict=False))
+    return first[: sum(itertools.takewhile(bool, same))]
 
 
 def told(option: str, value: Any) -> str:

@@ -11,6 +11,7 @@ from matplotlib.transforms import Bbox
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.ends import FIRST, LAST, ends_of, runs_of, told_ends
+from netsparse.figures.labels import shortened
 from netsparse.figures.outcomes import having, mean_sd, told_runs
 from netsparse.figures.source import Group, Source, layer_names
 from netsparse.figures.style import PAGE, figure_of, plain, style
@@ -29,8 +30,8 @@ class _Column(NamedTuple):
 def measure_table(source: Source, ax: Axes | None = None) -> Figure:
     """Every measure, first against last epoch, as a table: of one group the network and its layers, of several each.
 
-    Several seeds are their mean ± one standard deviation. What does not fit on a page is left out: the last layers, or
-    the last groups.
+    Several seeds are their mean ± one standard deviation. What does not fit on a page is left out: the last layers; of
+    many groups the first epoch, then the last groups.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def measure_table(source: Source, ax: Axes | None = None) -> Figure:
     names = sorted({name for table in tables.values() for name in table.index.get_level_values("measure")})
     runs = {name: [runs_of(tables[id(c.group)], name, c.layer, c.end) for c in columns] for name in names}
     runs = {name: row for name, row in runs.items() if any(np.isfinite(values).any() for values in row)}
-    title = f"Measures{'' if len(groups) == 1 else ' of the whole network'}, first against last epoch"
+    when = "first against last epoch" if {FIRST, LAST} <= {c.end for c in columns} else "last epoch"
+    title = f"Measures{'' if len(groups) == 1 else ' of the whole network'}, {when}"
     with style():
         if ax is None:
             height = _ROW * (len(runs) + 3 + max(c.header.count("\n") for c in columns))
@@ -77,7 +79,7 @@ def measure_table(source: Source, ax: Axes | None = None) -> Figure:
             figure, axes = figure_of(ax), ax
         axes.set_axis_off()
         axes.set_title(title)
-        bold = [c.layer == "" and len(groups) == 1 for c in columns]
+        bold = [c.layer == "" and len(groups) == len(groups[0].members) == 1 for c in columns]
         cells = [[_told(values).replace("-", "−") for values in row] for row in runs.values()]
         _draw(axes, list(runs), cells, [c.header for c in columns], bold)
     numbers = {
@@ -98,26 +100,31 @@ def _columns(groups: list[Group], tables: dict[int, pd.DataFrame]) -> tuple[list
         layers = dict.fromkeys(name for member in groups[0].members for name in layer_names(member.scalars))
         places = [(groups[0], layer, layer or "network") for layer in ("", *layers)]
         places = [place for place in places if place[1] in table.columns.get_level_values("layer")]
-        kind = "layers"
+        kind, total = "layers", len(layers)
     else:
         places = [(group, "", group.label) for group in groups]
-        kind = "groups"
+        kind, total = "groups", len(groups)
     ends = [
         end for end in (FIRST, LAST) if any(end in table.columns.get_level_values("end") for table in tables.values())
     ]
-    several = any(len(group.members) > 1 for group in groups)
-    most = max(1, (_MOST_COLUMNS - 2 * several) // len(ends))
+    room = _MOST_COLUMNS - 2 * any(len(group.members) > 1 for group in groups)
+    if len(groups) > 1 and len(places) * len(ends) > room:
+        ends = ends[-1:]
+    most = max(1, room // len(ends))
+    names = shortened([name for _, _, name in places[:most]])
     columns = [
         _Column(f"{_wrapped(plain(name))}\n{told[id(group)][end]}", group, layer, end)
-        for group, layer, name in places[:most]
+        for (group, layer, _), name in zip(places, names, strict=False)
         for end in ends
     ]
-    missing = len(places) - most
-    return columns, f" The last {missing} {kind} are left out." if missing > 0 else ""
+    left_out = len(places) - most
+    return columns, f" Left out: the last {left_out} of {total} {kind}." if left_out > 0 else ""
 
 
-def _wrapped(name: str, width: int = 13) -> str:
+def _wrapped(name: str, width: int = 11) -> str:
     """Break a long name into lines, at a dot, blank or underscore if there is one."""
+    if len(name) <= width + 2:
+        return name
     lines = [""]
     for letter in name:
         lines[-1] += letter
@@ -156,7 +163,9 @@ def _told(values: np.ndarray) -> str:
     mean, sd = mean_sd(values)
     if np.isfinite(values).sum() < 2 or not np.isfinite(mean):
         return _number(mean)
-    digits = max(0, min(4, 1 - int(np.floor(np.log10(sd))))) if sd > 0 else (0 if mean == round(mean) else 3)
+    if sd == 0:
+        return f"{_number(mean)} ± 0"
+    digits = max(0, min(3, 1 - int(np.floor(np.log10(sd)))))
     return f"{mean:.{digits}f} ± {sd:.{digits}f}" if abs(mean) < 1e6 else f"{mean:.2e} ± {sd:.0e}"
 
 

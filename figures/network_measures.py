@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.ends import FIRST, LAST, ends_of, runs_of, told_ends
+from netsparse.figures.labels import shortened
 from netsparse.figures.outcomes import having, mean_sd, told_runs
 from netsparse.figures.source import Group, Source, layer_names
 from netsparse.figures.style import MUTED, PAGE, axes_for, palette, plain, style
@@ -141,9 +142,9 @@ def _panels(ax: Axes | None, n: int, places: list[_Place]) -> tuple[Figure, list
     """Return axes for n panels, so wide that each place keeps its room."""
     if ax is not None:
         return axes_for(ax)[0], [ax]
-    columns = min(n, 4 if len(places) <= 8 else 2 if len(places) <= 20 else 1)
+    columns = min(n, 4 if len(places) <= 8 else 2 if len(places) <= 30 else 1)
     rows = -(-n // columns)
-    longest = max(len(_short(place.label)) for place in places)
+    longest = max(map(len, shortened([place.label for place in places])))
     width = PAGE if columns > 1 or len(places) > 8 else PAGE / 2
     figure = Figure(figsize=(width, 1.25 * rows + 0.055 * longest + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -159,6 +160,7 @@ def _draw(
     tables: dict[int, pd.DataFrame],
     nulls: dict[int, tuple[pd.DataFrame, pd.DataFrame]],
 ) -> None:
+    ax.use_sticky_edges = False  # bars of null models would end the y axis
     for x, place in enumerate(places):
         both = []
         for shift, end in ((-0.17, FIRST), (0.17, LAST)):
@@ -191,13 +193,14 @@ def _draw(
 def _label(panels: list[Axes], places: list[_Place]) -> None:
     """Name the places under the last panel of each column."""
     step = -(-len(places) // 60)
+    labels = shortened([place.label for place in places])
     for i, panel in enumerate(panels):
         spec = panel.get_subplotspec()
         columns = spec.get_gridspec().ncols if spec is not None else 1
         last = i + columns >= len(panels)
         shown = range(0, len(places), step)
-        names = [plain(_short(places[k].label)) if last else "" for k in shown]
-        upright = sum(len(places[k].label) for k in shown) > 14 * (4 // columns or 1)
+        names = [plain(labels[k]) if last else "" for k in shown]
+        upright = sum(len(labels[k]) for k in shown) > 14 * (4 // columns or 1)
         panel.set_xticks(list(shown), names, rotation=90 if upright else 0)
         panel.tick_params(axis="x", length=0)
 
@@ -209,8 +212,3 @@ def _entries(told: tuple[str, str], nulls: bool) -> list[Any]:
         for i, label in enumerate(names)
     ]
     return [*entries, Patch(color=_NULL, label="null models ± sd")] if nulls else entries
-
-
-def _short(name: str, most: int = 22) -> str:
-    """Return a long name without its middle."""
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"

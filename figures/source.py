@@ -120,7 +120,10 @@ def groups_of(source: Source) -> list[Group]:
         for number, member in enumerate(_members(source)):
             found.setdefault(_key(member, number), []).append(member)
         together = list(found.values())
-        labels = labels_of([members[0].config for members in together], [members[0].name for members in together])
+        names = [members[0].name for members in together]
+        if len(together) > 1:
+            names = [name or f"table {number}" for number, name in enumerate(names, 1)]
+        labels = labels_of([members[0].config for members in together], names)
         groups = [
             Group(label, _method(members), tuple(members)) for label, members in zip(labels, together, strict=True)
         ]
@@ -205,7 +208,7 @@ def curve_of(table: pd.DataFrame, name: str, layer: str = "") -> pd.Series:
     else:
         scope = "layer" if layer else "network"
         rows = table[(table["measure"] == name) & (table["layer"] == layer) & (table["scope"] == scope)]
-    rows = rows[rows["epoch"].notna() & np.isfinite(rows["value"])].drop_duplicates("epoch", keep="last")
+    rows = rows[rows["epoch"].notna() & np.isfinite(rows["value"].astype(float))].drop_duplicates("epoch", keep="last")
     return pd.Series(rows["value"].to_numpy(float), index=rows["epoch"].to_numpy(int), name=name).sort_index()
 
 
