@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from netsparse.figures.disk_panel import shortened, told
+from netsparse.figures.disk_drawing import shortened, told
 from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR, Disk
 from netsparse.figures.film_steps import Scene
 from netsparse.figures.raster import add_dots, add_lines
@@ -156,7 +156,7 @@ class Stage:
         point = self._dpi / 72
         half = self._side / 2
         places = np.column_stack([scene.xy[:, 0], -scene.xy[:, 1]]) * (half / _REACH) + (half - 0.5)
-        opacity = float(np.clip(240.0 / max(panel.most_links, 1), 0.04, 0.35)) * _LINK_WIDTH * point
+        opacity = float(np.clip(240.0 / max(panel.most_links, 1), 0.005, 0.35)) * _LINK_WIDTH * point
         image = _with_links(ground.astype(np.float32) / 255, places, scene, opacity)
         area = 2.0 + 40.0 * (scene.degree / max(panel.largest_degree, 1)) ** 1.5
         radii = np.sqrt(area / np.pi) * point

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from netsparse.errors import NetsparseError
-from netsparse.figures.disk_panel import colours_of
+from netsparse.figures.disk_drawing import colours_of
 from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR, Disk
 from netsparse.graph import LayerGraph
 
