@@ -17,6 +17,8 @@ FROM_METRICS = ("accuracy", "overlap", "running_time", "sparsity", "ablation", "
 FROM_EITHER = ("anp_rate", "adaptive_percolation")
 # compared by their options, which tables lack
 FROM_OPTIONS = ("adaptive_percolation", "sparsity", "sensitivity")
+# drawn from masks and correlations, which a run directory keeps and tables lack
+FROM_DIRECTORY = ("csti", "layer_masks", "start_topologies")
 # has panels under panels that have the title
 UNTITLED = ("sensitivity",)
 
@@ -36,7 +38,7 @@ def test_every_figure_draws_a_run_and_a_table(name, trained_run, source_of):
     before = dict(mpl.rcParams)
     table = table_of(trained_run, name)
     sources = [source_of(name), {"a": table, "b": table} if name in COMPARISONS else table]
-    for source in sources[: 1 if name in FROM_OPTIONS else 2]:
+    for source in sources[: 1 if name in FROM_OPTIONS + FROM_DIRECTORY else 2]:
         figure = FIGURES[name](source)
         assert isinstance(figure, Figure)
         assert figure.axes
@@ -127,16 +129,16 @@ def test_a_run_without_measures_leaves_those_figures_out_and_says_how_to_get_the
     paths, left_out = draw_figures(run)
     drawn = [name for name in FIGURES if name in (*FROM_METRICS, *FROM_EITHER) and name not in COMPARISONS]
     assert [path.stem for path in paths] == [*drawn, "captions"]
-    assert all("netsparse measure" in reason for reason in left_out.values())
+    assert all("netsparse measure" in why for name, why in left_out.items() if name not in FROM_DIRECTORY)
 
 
 def test_a_run_without_metrics_draws_the_rest(tmp_path, trained_run):
     run = Run.create(tmp_path / "run")
     run.write_measures(trained_run.measures)
     paths, left_out = draw_figures(run)
-    assert set(left_out) == set(FROM_METRICS) - COMPARISONS
+    assert set(left_out) == {*FROM_METRICS, *FROM_DIRECTORY} - COMPARISONS
     assert "no metrics.parquet" in left_out["overlap"]
-    assert len(paths) == len(FIGURES) - len({*FROM_METRICS, *COMPARISONS}) + 1
+    assert len(paths) == len(FIGURES) - len({*FROM_METRICS, *FROM_DIRECTORY, *COMPARISONS}) + 1
 
 
 def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
@@ -146,9 +148,9 @@ def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
     train(TrainConfig.resolve({"method": "dense", "epochs": 1, "scale": 0.5, "batch_size": 256}), run)
     run.write_measures(ns.measure(run))
     paths, left_out = draw_figures(run)
-    assert set(left_out) == {"overlap"}
+    assert set(left_out) == {"overlap", "csti"}
     assert "never updated" in left_out["overlap"]
-    assert len(paths) == len(FIGURES) - len(COMPARISONS)
+    assert len(paths) == len(FIGURES) - len(COMPARISONS) - 1
 
 
 def test_no_radius_at_all_leaves_the_disk_out():
