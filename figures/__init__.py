@@ -8,7 +8,7 @@ from netsparse.figures.anp_rate import anp_rate
 from netsparse.figures.caption import Caption, caption
 from netsparse.figures.csti import csti
 from netsparse.figures.degree_distribution import degree_distribution
-from netsparse.figures.draw import COMPARISONS, FIGURES, draw_figures
+from netsparse.figures.draw import COMPARISONS, FIGURES, RARE, draw_figures
 from netsparse.figures.film import film
 from netsparse.figures.hub_paths import hub_paths
 from netsparse.figures.hyperbolic_disk import hyperbolic_disk
@@ -46,6 +46,7 @@ for _figure in (
     FIGURES.add(_figure.__name__, _figure)
 
 COMPARISONS.update({"adaptive_percolation", "sparsity", "ablation", "sensitivity"})
+RARE.add("csti")
 
 __all__ = [
     "COMPARISONS",

@@ -141,6 +141,23 @@ def links_of(run: Run | None, disk: Disk, most: int = MAX_LINKS) -> np.ndarray:
     return links
 
 
+def first_of(layers: Sequence[str], most: int) -> tuple[list[str], str]:
+    """Return the layers that are drawn, and for the caption what is left out.
+
+    Examples
+    --------
+    >>> first_of(["a", "b", "c"], 2)
+    (['a', 'b'], ' The first 2 of 3 layers are drawn.')
+    """
+    left = f" The first {most} of {len(layers)} layers are drawn." if len(layers) > most else ""
+    return list(layers[:most]), left
+
+
+def sampled(counts: Sequence[int], most: int) -> str:
+    """Return for the caption that panels with so many links show some of them, if one does (see `links_of`)."""
+    return f" Of more than {most:,} links in a panel so many random ones are drawn." if most in counts else ""
+
+
 def numbers_of(panels: Sequence[Panel]) -> dict[str, float]:
     """Return the disks' numbers for the caption, by ``LABEL, layer, epoch N, measure``."""
     numbers: dict[str, float] = {}
@@ -161,12 +178,12 @@ def colours_of(community: np.ndarray) -> np.ndarray:
     return colours[np.where((community >= 0) & (community < n), community, n)]
 
 
-def told(disk: Disk, width: float) -> str:
-    """Return a disk's numbers for its title: in one line, or two if the panel is narrow (width in inches)."""
+def told(disk: Disk, width: float, *, rate: bool = True) -> str:
+    """Return a disk's numbers for its title, the ANP rate if wanted: in two lines if it is narrow (width in inches)."""
     words = [
         f"{sign} {'≥ 10' if name == 'power_law_gamma' and value >= 9.995 else f'{value:.2f}'}"
         for name, sign in _TOLD.items()
-        if np.isfinite(value := disk.numbers[name])
+        if np.isfinite(value := disk.numbers[name]) and (rate or name != "anp_rate")
     ]
     if len(words) < 3 or width >= 2.0:
         return "  ".join(words)

@@ -22,6 +22,9 @@ FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 # Figures over runs that differ in an option: of one run there is nothing to compare.
 COMPARISONS: set[str] = set()
 
+# Figures of what few runs have: left out without a word, unless they are asked for.
+RARE: set[str] = set()
+
 FORMATS = ("png", "pdf", "svg")
 
 # What would make equal figures differ.
@@ -100,7 +103,8 @@ def draw_figures(
         try:
             figure = draw(members, **options)
         except NothingToDrawError as error:
-            left_out[name] = str(error)
+            if name not in RARE or names is not None:
+                left_out[name] = str(error)
             continue
         for file_format in formats:
             path = out / f"{name}.{file_format}"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import COLUMNS, draw_page, draw_panel
-from netsparse.figures.disk_panel import Panel, at_epochs, measured, numbers_of, panels_of
+from netsparse.figures.disk_panel import MAX_LINKS, Panel, at_epochs, first_of, measured, numbers_of, panels_of, sampled
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
 from netsparse.figures.style import figure_of, style
@@ -71,8 +71,10 @@ def hyperbolic_disk(
             draw_panel(ax, panel, 2.3)
             return tell(figure_of(ax), ax, _text([panel], 1), numbers_of([panel]))
         rows: list[list[Panel]] = []
+        left = ""
         for label, member in sources:
-            layers = embedded_layers(member.measures)[:_MAX_LAYERS] if layer is None else [layer]
+            layers, cut = first_of(embedded_layers(member.measures) if layer is None else [layer], _MAX_LAYERS)
+            left = left or cut
             at = list(wanted or _ends(embedded_epochs(member.measures), len(sources)))
             columns = [panels_of(member, name, at, label if len(sources) > 1 else "") for name in layers]
             beside = -(-len(columns) // -(-len(columns) // COLUMNS))
@@ -80,7 +82,7 @@ def hyperbolic_disk(
                 rows += [list(row) for row in zip(*columns[start : start + beside], strict=True)]
         figure = draw_page(rows, "Layers in the hyperbolic disk (coalescent embedding)")
     panels = [panel for row in rows for panel in row]
-    return tell(figure, None, _text(panels, len(sources)), numbers_of(panels))
+    return tell(figure, None, _text(panels, len(sources)) + left, numbers_of(panels))
 
 
 def _ends(epochs: list[int], n_sources: int) -> list[int]:
@@ -98,4 +100,5 @@ def _text(panels: Sequence[Panel], n_sources: int) -> str:
         f"radius is the hyperbolic one, the rim 2 ln n. Colour: community{same}, the largest twelve; size: degree; "
         "circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: "
         "angular separability of the communities, ANP: rate of active neurons after percolation."
+        + sampled([len(panel.links) for panel in panels], MAX_LINKS)
     )

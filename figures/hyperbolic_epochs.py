@@ -9,7 +9,18 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import draw_disk, draw_panel, finish_page
-from netsparse.figures.disk_panel import Panel, at_epoch, at_epochs, measured, numbers_of, panels_of, shortened
+from netsparse.figures.disk_panel import (
+    Panel,
+    at_epoch,
+    at_epochs,
+    first_of,
+    measured,
+    numbers_of,
+    panels_of,
+    sampled,
+    shortened,
+    told,
+)
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source, Trained
 from netsparse.figures.style import PAGE, figure_of, style
@@ -61,17 +72,15 @@ def hyperbolic_epochs(
     sources = measured(source)
     with style():
         if ax is not None:
-            [row] = _rows(*sources[0], layer, epochs, one=True)
+            [row] = _rows(*sources[0], layer, epochs, one=True)[0]
             draw_panel(ax, row[-1], 2.3)
             return tell(figure_of(ax), ax, _text([row[-1:]]), numbers_of(row[-1:]))
         several = len(sources) > 1
-        rows = [
-            row
-            for label, member in sources
-            for row in _rows(label if several else "", member, layer, epochs, one=several)
-        ]
-        figure = _page(rows[:_MAX_ROWS])
-    return tell(figure, None, _text(rows), numbers_of([panel for row in rows for panel in row]))
+        found = [_rows(label if several else "", member, layer, epochs, one=several) for label, member in sources]
+        rows = [row for own, _ in found for row in own]
+        figure = _page(rows)
+    left = next((cut for _, cut in found if cut and not several), "")
+    return tell(figure, None, _text(rows) + left, numbers_of([panel for row in rows for panel in row]))
 
 
 def spread(epochs: Sequence[int], n: int = _COLUMNS) -> list[int]:
@@ -90,10 +99,10 @@ def spread(epochs: Sequence[int], n: int = _COLUMNS) -> list[int]:
 
 def _rows(
     label: str, member: Trained, layer: str | None, epochs: Sequence[int] | None, *, one: bool
-) -> list[list[Panel]]:
-    layers = embedded_layers(member.measures)[: 1 if one else _MAX_ROWS] if layer is None else [layer]
+) -> tuple[list[list[Panel]], str]:
+    layers, left = first_of(embedded_layers(member.measures) if layer is None else [layer], 1 if one else _MAX_ROWS)
     at = list(epochs) if epochs is not None else spread(embedded_epochs(member.measures, layer))
-    return [panels_of(member, name, at, label, _MAX_LINKS) for name in layers]
+    return [panels_of(member, name, at, label, _MAX_LINKS) for name in layers], left
 
 
 def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
@@ -101,14 +110,14 @@ def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
     size = min(2.2, (PAGE - 0.2) / n_columns)
     narrow = 0.3 if size * n_columns < 4.2 else 0.0
     figure = Figure(
-        figsize=(size * n_columns + 0.2, (size + 0.3) * len(rows) + 0.55 + narrow),
+        figsize=(size * n_columns + 0.2, (size + 0.4) * len(rows) + 0.55 + narrow),
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03),
     )
     grid = figure.subplots(len(rows), n_columns, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
         for ax, panel in zip(axes, row, strict=False):
             draw_disk(ax, panel, size)
-            ax.set_title(_head(panel), fontsize=7, linespacing=1.3, pad=2)
+            ax.set_title(_head(panel), fontsize=6.2, linespacing=1.3, pad=2)
         for ax in axes[len(row) :]:
             ax.set_axis_off()
         first = row[0]
@@ -131,7 +140,7 @@ def _head(panel: Panel) -> str:
         return at_epoch(panel.disk.epoch)
     rate = panel.disk.numbers["anp_rate"]
     words = f"{np.count_nonzero(panel.disk.degree)} active" + (f", ANP {rate:.2f}" if np.isfinite(rate) else "")
-    return "\n".join(part for part in (at_epoch(panel.disk.epoch), words) if part)
+    return "\n".join(part for part in (at_epoch(panel.disk.epoch), words, told(panel.disk, 9.0, rate=False)) if part)
 
 
 def _text(rows: Sequence[Sequence[Panel]]) -> str:
@@ -146,5 +155,7 @@ def _text(rows: Sequence[Sequence[Panel]]) -> str:
     return (
         f"Hyperbolic disks of the giant component{at_epochs(epochs)}, turned and mirrored to fit each other. Neurons "
         f"that lost their links are not drawn.{active} Colour: community, the same at all epochs; size: degree, on one "
-        "scale; circles: source neurons, squares: target neurons."
+        "scale; circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: "
+        "modularity, ASI: angular separability of the communities, ANP: rate of active neurons after percolation."
+        + sampled([len(panel.links) for row in rows for panel in row], _MAX_LINKS)
     )

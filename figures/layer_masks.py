@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import COLUMNS
-from netsparse.figures.disk_panel import shortened
+from netsparse.figures.disk_panel import first_of, shortened
 from netsparse.figures.mask_image import draw_mask, pictured, size_of
 from netsparse.figures.source import Source
 from netsparse.figures.style import PAGE, figure_of, style
@@ -64,30 +64,33 @@ def layer_masks(
         sources = sources[:1]
     several = len(sources) > 1
     rows: list[list[_Panel]] = []
+    left = ""
     for label, run in sources:
         at = list(epochs) if epochs is not None else sorted({run.epochs[0], run.epochs[-1]})
         at = at[-1:] if ax is not None or (several and epochs is None) else at
-        rows += _rows(label if several else "", run, layer, at)
+        own, cut = _rows(label if several else "", run, layer, at)
+        rows, left = rows + own, left or cut
     with style():
         if ax is not None:
             panel = rows[0][0]
             _draw(ax, panel, 2.3, axes=(True, True))
             return tell(figure_of(ax), ax, _text([[panel]]), _numbers([[panel]]))
         figure = _page(rows)
-    return tell(figure, None, _text(rows), _numbers(rows))
+    return tell(figure, None, _text(rows) + left, _numbers(rows))
 
 
-def _rows(label: str, run: Run, layer: str | None, epochs: Sequence[int]) -> list[list[_Panel]]:
-    names = run.layer_names(epochs[-1])[:_MAX_LAYERS] if layer is None else [layer]
+def _rows(label: str, run: Run, layer: str | None, epochs: Sequence[int]) -> tuple[list[list[_Panel]], str]:
+    names, left = first_of(run.layer_names(epochs[-1]) if layer is None else [layer], _MAX_LAYERS)
     if layer is not None and layer not in run.layer_names(epochs[-1]):
         raise NothingToDrawError(f"{run.path} has no layer '{layer}'")
     snapshots = [run.snapshot(epoch) for epoch in epochs]
     beside = -(-len(names) // -(-len(names) // COLUMNS))
-    return [
+    rows = [
         [(label, epoch, snapshot[name]) for name in names[start : start + beside]]
         for start in range(0, len(names), beside)
         for epoch, snapshot in zip(epochs, snapshots, strict=True)
     ]
+    return rows, left
 
 
 def _page(rows: Sequence[Sequence[_Panel]]) -> Figure:

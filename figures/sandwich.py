@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import lines_of
-from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, links_of, measured, shortened
+from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, links_of, measured, sampled, shortened
 from netsparse.figures.disks import COMMUNITY_COLOURS, Disk
 from netsparse.figures.source import Source, Trained, value_of
 from netsparse.figures.style import MUTED, PAGE, figure_of, plain, style
@@ -208,5 +208,5 @@ def _text(panels: Sequence[_Panel]) -> str:
         f"The layered network{at_epochs(epochs)}, input at the top: groups of neurons are bands, with their number of "
         "neurons that have links; a neuron lies at the angle of its hyperbolic embedding, and in its band at its depth "
         "in the hierarchy, leaves at the top, hubs deep. Colour: community; size: degree; light dots on the edge: "
-        f"neurons outside the giant component.{told}"
+        f"neurons outside the giant component.{told}{sampled([len(panel.links) for panel in panels], _MAX_LINKS)}"
     )
