@@ -115,9 +115,9 @@ class Stage:
         Parameters
         ----------
         epoch : float
-            Where the marker stands; the nearest one is told.
+            Where the marker stands.
         disks : sequence of Disk
-            Whose numbers stand over the panels.
+            Of the nearest epoch with disks, which is told, and whose numbers stand over the panels.
         scenes : sequence of Scene
             One a panel.
 
@@ -125,7 +125,7 @@ class Stage:
         -------
         numpy.ndarray of uint8, shape (height, width, 3)
         """
-        self._epoch.set_text(f"epoch {round(epoch)}")
+        self._epoch.set_text(f"epoch {disks[0].epoch}")
         for text, disk in zip(self._numbers, disks, strict=True):
             text.set_text(told(disk, self._side / self._dpi))
         for marker, text, curve in zip(self._markers[1:], self._values, self._curves, strict=True):
