@@ -9,7 +9,7 @@ from netsparse.figures.caption import tell
 from netsparse.figures.curves import legend
 from netsparse.figures.outcomes import having, mean_sd, told_runs
 from netsparse.figures.source import Group, Source, curve_of
-from netsparse.figures.style import axes_for, palette, plain, style
+from netsparse.figures.style import axes_for, plain, style
 
 # Metrics of the training loop and what they time.
 _PARTS = {
@@ -18,6 +18,8 @@ _PARTS = {
     "evaluation_seconds": "evaluation",
     "snapshot_seconds": "snapshots",
 }
+# Of the parts, none of them a method's.
+_COLOURS = ("#5e3c99", "#b2abd2", "#4d4d4d", "#bababa")
 
 
 def running_time(source: Source, ax: Axes | None = None) -> Figure:
@@ -58,7 +60,7 @@ def running_time(source: Source, ax: Axes | None = None) -> Figure:
     with style():
         figure, axes = axes_for(ax, height=0.85 + 0.26 * len(drawn))
         left = np.zeros(len(drawn))
-        for (metric, name), colour in zip(_PARTS.items(), palette(len(_PARTS)), strict=True):
+        for (metric, name), colour in zip(_PARTS.items(), _COLOURS, strict=True):
             seconds = np.nan_to_num([split[metric] for _, split in drawn])
             share = f" {100 * seconds[0] / sum(np.nan_to_num(list(drawn[0][1].values()))):.0f} %" if alone else ""
             axes.barh(range(len(drawn)), seconds, 0.66, left, color=colour, label=name + share)
