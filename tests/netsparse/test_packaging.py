@@ -40,7 +40,9 @@ def test_readme_and_makefile_agree():
         assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE)
     assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
     for picture in re.findall(r"\]\((docs/[^)]+)\)", readme):
-        assert (ROOT / picture).is_file(), picture
+        path, _, heading = picture.partition("#")
+        assert (ROOT / path).is_file(), picture
+        assert not heading or f"\n## {heading.capitalize()}\n" in (ROOT / path).read_text("utf-8"), picture
 
 
 def test_torch_is_pinned_in_the_constraints_alone():
