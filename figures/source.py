@@ -132,9 +132,13 @@ def groups_of(source: Source) -> list[Group]:
     return groups
 
 
-def only(source: Source) -> Trained:
-    """Return the one run or table; the first of several (see `groups_of`)."""
-    return groups_of(source)[0].members[0]
+def unfinished(run: Run) -> str:
+    """Return "epoch 7 of 15" of a training that has not come to its end; empty if it has, or if that is not known."""
+    epochs = run.config.get("epochs")
+    if not isinstance(epochs, int) or not run.metrics_path.is_file():
+        return ""
+    reached = int(run.metrics["epoch"].max())
+    return f"epoch {reached} of {epochs}" if reached < epochs else ""
 
 
 def _members(source: One | Sequence[One]) -> list[Trained]:

@@ -757,11 +757,18 @@ def _report(runs: Run | Sequence[Run], out: Path | None = None) -> Path:
 
 
 def _open(paths: Sequence[Path]) -> list[Run]:
-    """Open run directories and folders of them, each run once."""
+    """Open run directories and folders of them, each run once; of several those that training has ended."""
+    from netsparse.figures.source import unfinished
     from netsparse.run import Run
 
-    runs = {run.path.resolve(): run for path in paths for run in Run.find(path)}
-    return list(runs.values())
+    runs = list({run.path.resolve(): run for path in paths for run in Run.find(path)}.values())
+    at = {run: unfinished(run) for run in runs} if len(runs) > 1 else {}
+    if all(at.values()):
+        return runs
+    for run, where in at.items():
+        if where:
+            print(f"netsparse: {run.path} left out: it stands at {where}; go on with --resume", file=sys.stderr)
+    return [run for run in runs if not at.get(run)]
 
 
 def _beside(runs: Sequence[Run]) -> Path:

@@ -487,6 +487,12 @@ def test_several_runs_are_drawn_together(cli, tmp_path):
     captions = json.loads((tmp_path / "many" / "figures" / "captions.json").read_text())
     assert {"CHT, aae", "SET, aae", "SET, aae_sd"} <= set(captions["accuracy"]["numbers"])
     assert "CHT, aae_sd" not in captions["accuracy"]["numbers"]
+    run = ns.Run("many/set-2")
+    run.write_metrics(run.metrics.query("epoch < 3"))
+    code, _, err = cli("figures", "many", "--only", "accuracy", "--format", "svg")
+    assert (code, "set-2 left out: it stands at epoch 2 of 3" in err) == (0, True)
+    captions = json.loads((tmp_path / "many" / "figures" / "captions.json").read_text())
+    assert "SET, aae_sd" not in captions["accuracy"]["numbers"]
 
 
 def test_list_tells_the_parts_of_methods(cli):
