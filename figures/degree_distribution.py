@@ -13,11 +13,14 @@ from scipy.special import zeta
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
+from netsparse.figures.curves import legend
 from netsparse.figures.disk_panel import shortened
 from netsparse.figures.source import Group, Source, Trained, groups_of, layer_names, value_of
-from netsparse.figures.style import COLUMN, MUTED, PAGE, Look, figure_of, looks, style
+from netsparse.figures.style import COLUMN, MUTED, PAGE, Look, figure_of, looks, plain, style
 
 _MAX_LAYERS = 11
+# Groups up to which each panel has a legend of its own.
+_MAX_APART = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,8 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
     Figure(...x...)
     """
     series = _series(groups_of(source))
+    measured = any(_has_measures(member) for one in series for member in one.members)
+    apart = measured and len(series) <= _MAX_APART  # a legend a panel, with its numbers
     numbers: dict[str, float] = {}
     with style():
         if ax is not None:
@@ -75,7 +80,7 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             chosen = [layer] if layer is not None else _layers(series)
             columns = min(len(chosen), 4)
             rows = -(-len(chosen) // columns)
-            height = rows * (2.2 + 0.13 * len(series)) + 0.2
+            height = rows * (2.2 + 0.13 * len(series) * apart) + 0.2
             figure = Figure(figsize=(max(PAGE * columns / 4, COLUMN), height), layout="constrained")
             grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
             panels = list(zip(grid, chosen, strict=False))
@@ -88,13 +93,20 @@ def degree_distribution(source: Source, ax: Axes | None = None, layer: str | Non
             panel.set_xlim(right=max(12.0, panel.get_xlim()[1]))
             for axis in (panel.xaxis, panel.yaxis):
                 axis.set_minor_formatter(NullFormatter())  # powers of ten are enough
-            if any(panel.get_legend_handles_labels()[1]):
+            if (apart or ax is not None) and any(panel.get_legend_handles_labels()[1]):
                 under = {"loc": "upper left", "bbox_to_anchor": (-0.05, -0.29)} if ax is None else {"loc": "lower left"}
                 panel.legend(fontsize=6.5, handlelength=0.8, borderaxespad=0, labelspacing=0.25, **under)
-        if ax is None and any(len(panel.lines) > len(series) for panel, _ in panels):
-            fit = Line2D([], [], color=MUTED, lw=1, label="power law of exponent γ, from the degree in brackets on")
-            figure.legend(handles=[fit], loc="outside lower center")
-    return tell(figure, ax, _text(series), numbers)
+        fitted = any(np.isfinite(value) for name, value in numbers.items() if name.endswith(", gamma"))
+        if ax is None:
+            law = f"power law of exponent γ, from {'the degree in brackets' if apart else 'x_min'} on"
+            handles = [] if apart else [_dot(one) for one in series]
+            handles += [Line2D([], [], color=MUTED, lw=1, label=law)] if fitted else []
+            legend(figure, panels[0][0], None, handles)
+    return tell(figure, ax, _text(series, fitted), numbers)
+
+
+def _dot(one: _Series) -> Line2D:
+    return Line2D([], [], ls="", marker=one.look.marker, ms=3, mew=0, color=one.look.colour, label=plain(one.label))
 
 
 def _series(groups: Sequence[Group]) -> list[_Series]:
@@ -225,11 +237,11 @@ def _measure(member: Trained, name: str, layer: str, epoch: int) -> float:
     return value_of(table.assign(epoch=-1) if epoch < 0 else table, name, layer, epoch)
 
 
-def _text(series: Sequence[_Series]) -> str:
+def _text(series: Sequence[_Series], fitted: bool) -> str:
     ends = "first against last epoch" if series[0].end == 0 else "last epoch"
     n = max(len(one.members) for one in series)
     seeds = f" Dots are means over {n} seeds, bands ± one standard deviation." if n > 1 else ""
     return (
         f"Degree distribution of each layer and of the whole network, {ends}: share of the neurons with links that "
-        f"have at least so many. Lines: power law of exponent γ from the degree in brackets (x_min) on.{seeds}"
+        f"have at least so many.{' Lines: power law of exponent γ from the degree x_min on.' if fitted else ''}{seeds}"
     )
