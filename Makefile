@@ -7,7 +7,7 @@ demo: .venv/.ready
 	.venv/bin/netsparse train
 
 test: .venv/.ready
-	.venv/bin/python -m pytest --cov --cov-report=term
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 --cov --cov-report=term
 
 lint: .venv/.ready
 	.venv/bin/ruff check .

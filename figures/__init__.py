@@ -51,6 +51,7 @@ RARE.add("csti")
 __all__ = [
     "COMPARISONS",
     "FIGURES",
+    "RARE",
     "Caption",
     "ablation",
     "accuracy",

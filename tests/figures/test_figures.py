@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import netsparse as ns
 from netsparse import NetsparseError, Run, Snapshot
 from netsparse.errors import NothingToDrawError
-from netsparse.figures import COMPARISONS, FIGURES, caption, draw_figures
+from netsparse.figures import COMPARISONS, FIGURES, RARE, caption, draw_figures
 from netsparse.figures.draw import render
 
 FROM_METRICS = ("accuracy", "overlap", "running_time", "sparsity", "ablation", "sensitivity")
@@ -136,7 +136,7 @@ def test_a_run_without_metrics_draws_the_rest(tmp_path, trained_run):
     run = Run.create(tmp_path / "run")
     run.write_measures(trained_run.measures)
     paths, left_out = draw_figures(run)
-    assert set(left_out) == {*FROM_METRICS, *FROM_DIRECTORY} - COMPARISONS
+    assert set(left_out) == {*FROM_METRICS, *FROM_DIRECTORY} - COMPARISONS - RARE
     assert "no metrics.parquet" in left_out["overlap"]
     assert len(paths) == len(FIGURES) - len({*FROM_METRICS, *FROM_DIRECTORY, *COMPARISONS}) + 1
 
@@ -148,7 +148,8 @@ def test_a_dense_network_has_no_overlap_and_no_disk(tmp_path):
     train(TrainConfig.resolve({"method": "dense", "epochs": 1, "scale": 0.5, "batch_size": 256}), run)
     run.write_measures(ns.measure(run))
     paths, left_out = draw_figures(run)
-    assert set(left_out) == {"overlap", "csti"}
+    assert set(left_out) == {"overlap"}  # and nothing of CSTI, which few runs start from
+    assert set(draw_figures(run, names=["csti"])[1]) == {"csti"}  # unless it is asked for
     assert "never updated" in left_out["overlap"]
     assert len(paths) == len(FIGURES) - len(COMPARISONS) - 1
 
