@@ -78,15 +78,20 @@ def run_plan(run: Run) -> list[tuple[Unit, list[Measure]]]:
     return [(unit, own(unit)) for unit in units_of(run, epochs)]
 
 
-def measure_run(run: Run, *, resume: bool = False, on_progress: Callable[[int, int], object] | None = None) -> None:
+def measure_run(
+    run: Run, *, resume: bool = False, n_jobs: int = 1, on_progress: Callable[[int, int], object] | None = None
+) -> None:
     """Write a trained run's ``measures.parquet`` (see `run_plan`).
 
     Parameters
     ----------
     resume : bool
         Take up the table that is there, if it is one that can be.
+    n_jobs : int
+        Processes to share the work among.
     """
-    table = compute(run_plan(run), done=_there(run) if resume else None, keep=False, on_progress=on_progress)
+    done = _there(run) if resume else None
+    table = compute(run_plan(run), n_jobs=n_jobs, done=done, keep=False, on_progress=on_progress)
     run.write_measures(table)
 
 

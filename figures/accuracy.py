@@ -10,6 +10,10 @@ from netsparse.figures.outcomes import having, mean_sd, outcomes, told_mean, tol
 from netsparse.figures.source import Source, curves_of
 from netsparse.figures.style import Look, axes_for, draw_band, style
 
+# Groups up to which areas are shaded: more would be one grey.
+_MAX_SHADED = 3
+_TITLE = ("Test accuracy and its area across epochs (AAE)", "Test accuracy, area across epochs (AAE) shaded")
+
 
 def accuracy(source: Source, ax: Axes | None = None) -> Figure:
     """Test accuracy over the epochs, the area across the epochs (AAE) shaded; of one group validation, too.
@@ -49,7 +53,7 @@ def accuracy(source: Source, ax: Axes | None = None) -> Figure:
     if not drawn:
         raise NothingToDrawError("no test accuracy was recorded")
     groups = [group for group, _, _ in drawn]
-    alone = len(drawn) == 1
+    alone, shaded = len(drawn) == 1, len(drawn) <= _MAX_SHADED
     numbers: dict[str, float] = {}
     parts = []
     with style():
@@ -73,16 +77,18 @@ def accuracy(source: Source, ax: Axes | None = None) -> Figure:
             parts.append(f"{'' if alone else group.label + ': '}final {told_mean(final)} %, AAE {told_mean(area)} %")
             label = "test" if alone else f"{group.label} (AAE {told_mean(area)} %)"
             mean = test.mean(axis=1)
-            axes.fill_between(mean.index, mean, floor, color=look.colour, alpha=max(0.04, 0.15 / len(drawn)), lw=0)
+            if shaded:
+                axes.fill_between(mean.index, mean, floor, color=look.colour, alpha=0.15 / len(drawn), lw=0)
             draw_band(axes, test, look, label)
         title = parts[0].removeprefix("final ")
-        axes.set_title(f"Accuracy {title}" if alone else "Test accuracy, area across epochs (AAE) shaded")
+        axes.set_title(f"Accuracy {title}" if alone else _TITLE[shaded])
         axes.set(ylabel="accuracy (%)", ylim=(floor, top))
         axes.margins(x=0.02)
         epoch_axis(axes)
         legend(figure, axes, ax)
     text = (
-        f"Test accuracy over the epochs: {'; '.join(parts)}. The area across the epochs (AAE), shaded, is the mean of "
-        f"the accuracy over the epochs; the axis starts at {floor:.0f} %.{told_runs(groups)}"
+        f"Test accuracy over the epochs: {'; '.join(parts)}. The area across the epochs "
+        f"(AAE){', shaded,' * shaded} is the mean of the accuracy over the epochs; the axis starts at {floor:.0f} %."
+        f"{told_runs(groups)}"
     )
     return tell(figure, ax, text, numbers)

@@ -53,7 +53,7 @@ def caption(drawn: Figure | Axes) -> Caption:
     70
     """
     if drawn not in _told:
-        raise NetsparseError("this figure has no caption: netsparse did not draw it")
+        raise NetsparseError("it has no caption: netsparse did not draw it, or into axes (ax=), which have the caption")
     return _told[drawn]
 
 

@@ -48,7 +48,7 @@ def csti(source: Source | np.ndarray, ax: Axes | None = None, density: float = 0
     >>> print(csti(np.abs(np.corrcoef(data.T)) - np.eye(16), density=0.1))
     Figure(...x...)
     """
-    correlations, mask = _found(source, density)
+    correlations, mask, run = _found(source, density)
     n = len(correlations)
     pairs = correlations[~np.eye(n, dtype=bool)]
     linked = correlations[mask.link_rows % n, mask.biadjacency.indices % n]
@@ -66,27 +66,28 @@ def csti(source: Source | np.ndarray, ax: Axes | None = None, density: float = 0
         else:
             figure = _page(correlations, mask)
     least = numbers["least_correlation_linked"]
-    text = f"Absolute Pearson correlations of the {n} input features"
+    text = f"Absolute Pearson correlations of the {n} input features{f' of {run}' if run else ''}"
     if ax is None:
         text += f", and the start mask of layer {mask.name} that links the {mask.n_links} most correlated pairs"
         text += f" (mean {numbers['mean_correlation_linked']:.2f}, least {least:.2f})" if math.isfinite(least) else ""
     return tell(figure, ax, f"{text}. All pairs: mean {numbers['mean_correlation']:.2f}.", numbers)
 
 
-def _found(source: Source | np.ndarray, density: float) -> tuple[np.ndarray, LayerGraph]:
-    """Return the correlations and the first layer's start mask."""
+def _found(source: Source | np.ndarray, density: float) -> tuple[np.ndarray, LayerGraph, str]:
+    """Return the correlations, the first layer's start mask and, of several runs, the one they are of."""
     if isinstance(source, np.ndarray):
         if source.ndim != 2 or source.shape[0] != source.shape[1] or not np.isfinite(source).all():
             raise NetsparseError(f"correlations are a square matrix of finite numbers, not of shape {source.shape}")
         matrix = np.abs(source.astype(np.float32))
         np.fill_diagonal(matrix, 0.0)
         links = correlated(matrix.shape, density, np.random.default_rng(0), Correlations(matrix))
-        return matrix, LayerGraph("CSTI", links, "input", "hidden")
+        return matrix, LayerGraph("CSTI", links, "input", "hidden"), ""
     members = [member for group in groups_of(source) for member in group.members]
     for member in members:
         kept = member.run.correlations if member.run is not None else None
         if kept is not None and member.run is not None and member.run.epochs:
-            return kept, member.run.snapshot(member.run.epochs[0]).layers[0]
+            first = member.run.snapshot(member.run.epochs[0]).layers[0]
+            return kept, first, member.name if len(members) > 1 else ""
     if members[0].run is None:
         raise NothingToDrawError("CSTI is drawn from a run that keeps its correlations: a table does not hold them")
     raise NothingToDrawError(

@@ -9,13 +9,14 @@ import numpy as np
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.disks import COMMUNITY_COLOURS, NUMBERS, OTHER_COLOUR, Disk, disks_of
+from netsparse.figures.labels import cut
 from netsparse.figures.source import Source, Trained, groups_of
 from netsparse.figures.style import plain
 from netsparse.run import Run
 
 MAX_LINKS = 20_000
 
-_TOLD = {"power_law_gamma": "γ", "modularity": "Q", "angular_separability": "ASI", "anp_rate": "ANP"}
+_TOLD = {"gamma": "γ", "modularity": "Q", "angular_separability": "ASI", "anp_rate": "ANP"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,11 @@ def measured(source: Source) -> list[tuple[str, Trained]]:
         has = [member for member in group.members if member.run is None or member.run.measures_path.is_file()]
         found += [(group.label, _with_epochs(member)) for member in has[:1]]
     return found or [(groups[0].label, groups[0].members[0])]  # whose measures say how to get them
+
+
+def one_of(source: Source) -> str:
+    """Return for the caption that of several seeds one is drawn, if there are several."""
+    return " Of several seeds the first is drawn." if any(len(g.members) > 1 for g in groups_of(source)) else ""
 
 
 def _with_epochs(member: Trained) -> Trained:
@@ -109,7 +115,17 @@ def panels_of(
 
 def _bare(layer: str, epoch: int) -> Disk:
     numbers, whole = np.empty(0), np.empty(0, np.int64)
-    return Disk(layer, epoch, np.empty(0, str), whole, numbers, numbers, whole, whole, dict.fromkeys(NUMBERS, np.nan))
+    return Disk(
+        layer,
+        epoch,
+        np.empty(0, str),
+        whole,
+        numbers,
+        numbers,
+        whole,
+        whole,
+        dict.fromkeys(("gamma", *NUMBERS), np.nan),
+    )
 
 
 def links_of(run: Run | None, disk: Disk, most: int = MAX_LINKS) -> np.ndarray:
@@ -149,7 +165,8 @@ def first_of(layers: Sequence[str], most: int) -> tuple[list[str], str]:
     >>> first_of(["a", "b", "c"], 2)
     (['a', 'b'], ' The first 2 of 3 layers are drawn.')
     """
-    left = f" The first {most} of {len(layers)} layers are drawn." if len(layers) > most else ""
+    some = f"first {most} of {len(layers)} layers are" if most > 1 else f"first of {len(layers)} layers is"
+    left = f" The {some} drawn." if len(layers) > most else ""
     return list(layers[:most]), left
 
 
@@ -181,7 +198,7 @@ def colours_of(community: np.ndarray) -> np.ndarray:
 def told(disk: Disk, width: float, *, rate: bool = True) -> str:
     """Return a disk's numbers for its title, the ANP rate if wanted: in two lines if it is narrow (width in inches)."""
     words = [
-        f"{sign} {'≥ 10' if name == 'power_law_gamma' and value >= 9.995 else f'{value:.2f}'}"
+        f"{sign} {'≥ 10' if name == 'gamma' and value >= 9.995 else f'{value:.2f}'}"
         for name, sign in _TOLD.items()
         if np.isfinite(value := disk.numbers[name]) and (rate or name != "anp_rate")
     ]
@@ -198,7 +215,4 @@ def shortened(name: str, width: float) -> str:
     >>> shortened("sandwich1", 1.0), shortened("encoder.layers.0.attention", 1.0)
     ('sandwich1', 'encoder.…ttention')
     """
-    n = max(int(17 * width), 5)
-    if len(name) > n:
-        name = name[: (n - 1) // 2] + "…" + name[len(name) - n // 2 :]
-    return plain(name)
+    return plain(cut(name, max(int(17 * width), 5)))

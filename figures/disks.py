@@ -14,7 +14,7 @@ from netsparse.figures.source import layer_names
 
 # Measures of neurons and of the layer that a disk is drawn from, and those that stand in its title.
 BY_NEURON = ("theta", "radius", "community", "degree")
-NUMBERS = ("power_law_gamma", "modularity", "angular_separability", "anp_rate")
+NUMBERS = ("modularity", "angular_separability", "anp_rate")
 
 # Of communities, the largest first; those after them are grey. Every two differ by 0.08 in Oklab at least, also as
 # readers without red or green see them.
@@ -65,7 +65,7 @@ class Disk:
         −1 of a neuron without links.
     degree : numpy.ndarray of int64, shape (n,)
     numbers : dict of str to float
-        ``power_law_gamma``, ``modularity``, ``angular_separability``, ``anp_rate``; NaN where not measured.
+        ``gamma`` (see `gamma_of`), ``modularity``, ``angular_separability``, ``anp_rate``; NaN where not measured.
     """
 
     layer: str
@@ -137,7 +137,9 @@ def disks_of(
         if "theta" not in by or "radius" not in by or not np.isfinite(by["radius"]["value"]).any():
             continue
         own = numbers[numbers["epoch"] == epoch].set_index("measure")["value"]
-        found.append(_disk(layer, int(str(epoch)), by, {name: float(own.get(name, np.nan)) for name in NUMBERS}))
+        told = {"gamma": gamma_of(by["radius"]["value"].to_numpy(float))}
+        told |= {name: float(own.get(name, np.nan)) for name in NUMBERS}
+        found.append(_disk(layer, int(str(epoch)), by, told))
     return fitted(found) if aligned else found
 
 
@@ -169,6 +171,28 @@ def embedded_epochs(measures: pd.DataFrame, layer: str | None = None) -> list[in
     if rows.empty:
         raise NothingToDrawError(f"layer {layer!r} has no embedding" if layer else "nothing has an embedding")
     return sorted(int(epoch) for epoch in rows["epoch"].unique())
+
+
+def gamma_of(radius: np.ndarray) -> float:
+    """Return the exponent γ that radii were made by: that of the degrees in the giant component.
+
+    Radii in ascending order are max(0, 2β ln i + 2(1 − β) ln n) with β = 1/(γ − 1), so one that is above 0 tells β. It
+    may differ from the measure ``power_law_gamma`` of the whole layer.
+
+    Examples
+    --------
+    >>> i = np.arange(1, 9)
+    >>> round(gamma_of(2 * 0.5 * np.log(i) + 2 * 0.5 * np.log(8)), 6)
+    3.0
+    """
+    radii = np.sort(radius[np.isfinite(radius)])
+    n = len(radii)
+    above = np.flatnonzero(radii > 1e-9)
+    if n < 2 or not len(above) or above[0] == n - 1:
+        return float("nan")
+    i = int(above[0])
+    beta = (2 * np.log(n) - radii[i]) / (2 * (np.log(n) - np.log(i + 1)))
+    return float(1 + 1 / beta) if beta > 0 else float("nan")
 
 
 def _disk(layer: str, epoch: int, by: dict[str, pd.DataFrame], numbers: dict[str, float]) -> Disk:

@@ -3,9 +3,10 @@
 import inspect
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -60,14 +61,16 @@ def draw_figures(
     Returns
     -------
     paths : list of pathlib.Path
-        Files written, equal bytes for equal runs; the last is ``captions.json``: text and numbers of each figure.
+        Files written, equal bytes for equal runs; the last is ``captions.json``: text and numbers of each figure in
+        the folder.
     left_out : dict of str to str
         Figures that have nothing to show, and why.
 
     Raises
     ------
     NetsparseError
-        If a format or a name is unknown, or the folder cannot be made.
+        If a format, name or epoch is unknown, or the folder cannot be made; if a stored file is damaged, behind the
+        figures that do not need it.
 
     Examples
     --------
@@ -87,6 +90,7 @@ def draw_figures(
     chosen = {name: FIGURES[name] for name in (FIGURES if names is None else names)}
     if not chosen:
         raise NetsparseError(f"no figure is named; choose from: {', '.join(FIGURES)}")
+    _check_epochs(runs, epochs)
     groups = groups_of(runs)
     members = [member for group in groups for member in group.members]  # each reads its tables once
     out = runs[0].figures_path if out is None else out
@@ -95,7 +99,7 @@ def draw_figures(
     except OSError as error:
         raise NetsparseError(f"{out}: cannot make the folder: {error.strerror}") from error
     paths: list[Path] = []
-    captions, left_out = {}, {}
+    captions, left_out, broken = _captions_there(out, chosen), {}, {}
     for name, draw in chosen.items():
         if name in COMPARISONS and len(groups) < 2 and names is None:
             continue
@@ -106,16 +110,46 @@ def draw_figures(
             if name not in RARE or names is not None:
                 left_out[name] = str(error)
             continue
+        except NetsparseError as error:  # a damaged file: the other figures are drawn all the same
+            broken[name] = str(error)
+            continue
         for file_format in formats:
             path = out / f"{name}.{file_format}"
             write_whole(path, render(figure, file_format))
             paths.append(path)
         captions[name] = asdict(caption(figure))
-    if captions:
+    if paths:
         path = out / "captions.json"
-        write_whole(path, (json.dumps(captions, indent=1, ensure_ascii=False) + "\n").encode())
+        ordered = {name: captions[name] for name in FIGURES if name in captions}
+        write_whole(path, (json.dumps(ordered, indent=1, ensure_ascii=False) + "\n").encode())
         paths.append(path)
+    if broken:
+        whys = "; ".join(f"{', '.join(name for name in broken if broken[name] == why)}: {why}" for why in _once(broken))
+        raise NetsparseError(f"{'the other figures are in ' + str(out) + '; ' if paths else ''}not drawn: {whys}")
     return paths, left_out
+
+
+def _once(reasons: Mapping[str, str]) -> list[str]:
+    return list(dict.fromkeys(reasons.values()))
+
+
+def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:
+    """Return the captions of the figures that lie in a folder and stay as they are."""
+    try:
+        found = json.loads((out / "captions.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    there = {path.stem for path in out.iterdir() if path.suffix[1:] in FORMATS}
+    return {name: own for name, own in found.items() if name in there and name not in redrawn}
+
+
+def _check_epochs(runs: Sequence[Run], epochs: Sequence[int] | None) -> None:
+    for run in runs:
+        missing = sorted(set(epochs or ()) - set(run.epochs))
+        if missing:
+            raise NetsparseError(
+                f"{run.path}: no snapshot of epoch {missing[0]}; there are {', '.join(map(str, run.epochs)) or 'none'}"
+            )
 
 
 def render(figure: Figure, file_format: str) -> bytes:

@@ -36,7 +36,10 @@ def ends_of(group: Group, column: str = "value") -> pd.DataFrame:
 
 
 def told_ends(groups: list[Group]) -> tuple[str, str]:
-    """Return what to call the first and the last epoch: their numbers, where they are the same in all runs."""
+    """Return what to call the first and the last epoch: their numbers, where they are the same in all runs.
+
+    Empty where none is known, as of masks of another program.
+    """
     epochs = set()
     for group in groups:
         for member in group.members:
@@ -45,6 +48,8 @@ def told_ends(groups: list[Group]) -> tuple[str, str]:
                 epochs.add((found[0], found[-1]))
             except NothingToDrawError:
                 epochs.add((-1, -1))
+    if epochs == {(-1, -1)}:
+        return "", ""
     if len(epochs) == 1 and -1 not in (only := epochs.pop()):
         return f"epoch {only[0]}", f"epoch {only[1]}"
     return "first epoch", "last epoch"

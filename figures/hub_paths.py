@@ -77,7 +77,7 @@ def hub_paths(source: Source, ax: Axes | None = None) -> Figure:
             legend(figure, panels[0], ax)
     text = (
         "Credit-assigned paths (CAP), from the inputs to the outputs through the layers, over the epochs: the share "
-        f"that passes a hub goes {', '.join(parts)}. Hubs are the hidden neurons whose degree lies above the 0.9 "
-        f"quantile.{told_runs(groups)}"
+        f"that passes a hub goes {', '.join(parts)}. Hubs: hidden neurons with a degree above the 0.9 "
+        f"quantile of those that have links.{told_runs(groups)}"
     )
     return tell(figure, ax, text, numbers)

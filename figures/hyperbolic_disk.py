@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import COLUMNS, draw_page, draw_panel
-from netsparse.figures.disk_panel import MAX_LINKS, Panel, at_epochs, first_of, measured, numbers_of, panels_of, sampled
+from netsparse.figures.disk_panel import (
+    MAX_LINKS,
+    Panel,
+    at_epochs,
+    first_of,
+    measured,
+    numbers_of,
+    one_of,
+    panels_of,
+    sampled,
+)
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
 from netsparse.figures.style import figure_of, style
@@ -82,7 +92,7 @@ def hyperbolic_disk(
                 rows += [list(row) for row in zip(*columns[start : start + beside], strict=True)]
         figure = draw_page(rows, "Layers in the hyperbolic disk (coalescent embedding)")
     panels = [panel for row in rows for panel in row]
-    return tell(figure, None, _text(panels, len(sources)) + left, numbers_of(panels))
+    return tell(figure, None, _text(panels, len(sources)) + left + one_of(source), numbers_of(panels))
 
 
 def _ends(epochs: list[int], n_sources: int) -> list[int]:
@@ -98,7 +108,7 @@ def _text(panels: Sequence[Panel], n_sources: int) -> str:
     return (
         f"Coalescent embedding of the giant component{of} in the hyperbolic disk{at_epochs(epochs)}{fitted}. The drawn "
         f"radius is the hyperbolic one, the rim 2 ln n. Colour: community{same}, the largest twelve; size: degree; "
-        "circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: modularity, ASI: "
-        "angular separability of the communities, ANP: rate of active neurons after percolation."
-        + sampled([len(panel.links) for panel in panels], MAX_LINKS)
+        "circles: source neurons, squares: target neurons. γ: exponent of the degrees that the radii "
+        "follow, Q: modularity, ASI: angular separability of the communities, ANP: rate of active neurons after "
+        "percolation." + sampled([len(panel.links) for panel in panels], MAX_LINKS)
     )

@@ -16,6 +16,7 @@ from netsparse.figures.disk_panel import (
     first_of,
     measured,
     numbers_of,
+    one_of,
     panels_of,
     sampled,
     shortened,
@@ -80,7 +81,7 @@ def hyperbolic_epochs(
         rows = [row for own, _ in found for row in own]
         figure = _page(rows)
     left = next((cut for _, cut in found if cut and not several), "")
-    return tell(figure, None, _text(rows) + left, numbers_of([panel for row in rows for panel in row]))
+    return tell(figure, None, _text(rows) + left + one_of(source), numbers_of([panel for row in rows for panel in row]))
 
 
 def spread(epochs: Sequence[int], n: int = _COLUMNS) -> list[int]:
@@ -155,7 +156,7 @@ def _text(rows: Sequence[Sequence[Panel]]) -> str:
     return (
         f"Hyperbolic disks of the giant component{at_epochs(epochs)}, turned and mirrored to fit each other. Neurons "
         f"that lost their links are not drawn.{active} Colour: community, the same at all epochs; size: degree, on one "
-        "scale; circles: source neurons, squares: target neurons. γ: exponent of the degree distribution, Q: "
+        "scale; circles: source neurons, squares: target neurons. γ: exponent of the degrees that the radii follow, Q: "
         "modularity, ASI: angular separability of the communities, ANP: rate of active neurons after percolation."
         + sampled([len(panel.links) for row in rows for panel in row], _MAX_LINKS)
     )

@@ -100,6 +100,17 @@ def told(option: str, value: Any) -> str:
     return f"{word} {value:g}" if isinstance(value, float) else f"{word} {value}"
 
 
+def cut(name: str, n: int) -> str:
+    """Return a name of at most n characters, cut in the middle.
+
+    Examples
+    --------
+    >>> cut("encoder.layers.0.attention", 17)
+    'encoder.…ttention'
+    """
+    return name if len(name) <= n else f"{name[: (n - 1) // 2]}…{name[len(name) - n // 2 :]}"
+
+
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration's options in one level, parts of the method as ``parts.NAME``."""
     options: dict[str, Any] = {}

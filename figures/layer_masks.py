@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import COLUMNS
-from netsparse.figures.disk_panel import first_of, shortened
+from netsparse.figures.disk_panel import first_of, one_of, shortened
 from netsparse.figures.mask_image import draw_mask, pictured, size_of
 from netsparse.figures.source import Source
 from netsparse.figures.style import PAGE, figure_of, style
@@ -16,6 +16,8 @@ from netsparse.graph import LayerGraph
 from netsparse.run import Run
 
 _MAX_LAYERS = 12
+# Groups up to which all layers are drawn, to keep to a page.
+_MAX_GROUPS = 4
 
 _Panel = tuple[str, int, LayerGraph]
 
@@ -68,7 +70,8 @@ def layer_masks(
     for label, run in sources:
         at = list(epochs) if epochs is not None else sorted({run.epochs[0], run.epochs[-1]})
         at = at[-1:] if ax is not None or (several and epochs is None) else at
-        own, cut = _rows(label if several else "", run, layer, at)
+        most = _MAX_LAYERS if len(sources) <= _MAX_GROUPS else 1
+        own, cut = _rows(label if several else "", run, layer, at, most)
         rows, left = rows + own, left or cut
     with style():
         if ax is not None:
@@ -76,11 +79,11 @@ def layer_masks(
             _draw(ax, panel, 2.3, axes=(True, True))
             return tell(figure_of(ax), ax, _text([[panel]]), _numbers([[panel]]))
         figure = _page(rows)
-    return tell(figure, None, _text(rows) + left, _numbers(rows))
+    return tell(figure, None, _text(rows) + left + one_of(source), _numbers(rows))
 
 
-def _rows(label: str, run: Run, layer: str | None, epochs: Sequence[int]) -> tuple[list[list[_Panel]], str]:
-    names, left = first_of(run.layer_names(epochs[-1]) if layer is None else [layer], _MAX_LAYERS)
+def _rows(label: str, run: Run, layer: str | None, epochs: Sequence[int], most: int) -> tuple[list[list[_Panel]], str]:
+    names, left = first_of(run.layer_names(epochs[-1]) if layer is None else [layer], most)
     if layer is not None and layer not in run.layer_names(epochs[-1]):
         raise NothingToDrawError(f"{run.path} has no layer '{layer}'")
     snapshots = [run.snapshot(epoch) for epoch in epochs]

@@ -93,14 +93,15 @@ def network_measures(source: Source, ax: Axes | None = None, measures: Sequence[
         raise NothingToDrawError(f"none of these was measured: {', '.join(chosen)}")
     nulls = {id(group): (ends_of(group, "null_mean"), ends_of(group, "null_sd")) for group in groups}
     with style():
+        first, last = told_ends(groups)
         figure, panels = _panels(ax, len(shown), places)
         for panel, name in zip(panels, shown, strict=False):
-            _draw(panel, name, places, tables, nulls)
+            _draw(panel, name, places, tables, nulls, alone=first == last)
         _label(panels, places)
-        entries = _entries(told_ends(groups), any(not table.empty for table, _ in nulls.values()))
-        if ax is None:
+        entries = _entries((first, last), any(not table.empty for table, _ in nulls.values()))
+        if ax is None and entries:
             figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
-        else:
+        elif ax is not None and entries:
             low, high = ax.get_ylim()
             ax.set_ylim(low, high + 0.25 * (high - low))  # room for the legend
             ax.legend(handles=entries, loc="upper center", ncols=len(entries))
@@ -113,7 +114,7 @@ def network_measures(source: Source, ax: Axes | None = None, measures: Sequence[
         for end in (FIRST, LAST)
     }
     whose = "the whole network and each layer" if len(groups) == 1 else "the whole network"
-    text = f"Measures of {whose} at the first (hollow) and the last epoch (filled)."
+    text = f"Measures of {whose}" + (f": {first} (hollow), {last} (filled)." if first != last else ".")
     text += told_runs(groups, "Markers are means", "error bars")
     if any(not table.empty for table, _ in nulls.values()):
         text += " Grey bars: null models that keep every neuron's degree, mean ± one standard deviation."
@@ -159,11 +160,13 @@ def _draw(
     places: list[_Place],
     tables: dict[int, pd.DataFrame],
     nulls: dict[int, tuple[pd.DataFrame, pd.DataFrame]],
+    *,
+    alone: bool,
 ) -> None:
     ax.use_sticky_edges = False  # bars of null models would end the y axis
     for x, place in enumerate(places):
         both = []
-        for shift, end in ((-0.17, FIRST), (0.17, LAST)):
+        for shift, end in ((0.0, LAST),) if alone else ((-0.17, FIRST), (0.17, LAST)):
             null, spread = (mean_sd(runs_of(table, name, place.layer, end))[0] for table in nulls[id(place.group)])
             if np.isfinite(null):
                 half = spread if np.isfinite(spread) else 0.0
@@ -182,7 +185,8 @@ def _draw(
                 capsize=1.5,
                 zorder=3,
             )
-        ax.plot((x - 0.17, x + 0.17), both, color=place.colour, lw=0.9, zorder=2)
+        if not alone:
+            ax.plot((x - 0.17, x + 0.17), both, color=place.colour, lw=0.9, zorder=2)
     ax.set_title(MEASURES.get(name, plain(name.replace("_", " "))), fontsize=7.5)
     ax.set_xlim(-0.6, len(places) - 0.4)
     ax.margins(y=0.12)
@@ -206,9 +210,8 @@ def _label(panels: list[Axes], places: list[_Place]) -> None:
 
 
 def _entries(told: tuple[str, str], nulls: bool) -> list[Any]:
-    names = (told[0] + ", before", told[1] + ", after training")
+    names = {told[0] + ", before": "white", told[1] + ", after training": MUTED} if told[0] != told[1] else {}
     entries: list[Any] = [
-        Line2D([], [], ls="", marker="o", ms=4, color=MUTED, mfc="white" if i == 0 else MUTED, label=label)
-        for i, label in enumerate(names)
+        Line2D([], [], ls="", marker="o", ms=4, color=MUTED, mfc=fill, label=label) for label, fill in names.items()
     ]
     return [*entries, Patch(color=_NULL, label="null models ± sd")] if nulls else entries

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from netsparse.figures.caption import tell
 from netsparse.figures.disk_drawing import lines_of
-from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, links_of, measured, sampled, shortened
+from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, links_of, measured, one_of, sampled, shortened
 from netsparse.figures.disks import COMMUNITY_COLOURS, Disk
 from netsparse.figures.source import Source, Trained, value_of
 from netsparse.figures.style import MUTED, PAGE, figure_of, plain, style
@@ -89,7 +89,7 @@ def sandwich(source: Source, ax: Axes | None = None, epochs: Sequence[int] | Non
         start += f"{at_epoch(panel.disk.epoch)}, " if panel.disk.epoch >= 0 else ""
         numbers |= {f"{start}meta_depth": panel.depth, f"{start}anp_rate": panel.disk.numbers["anp_rate"]}
         numbers |= {f"{start}active neurons of {group}": active for group, (active, _) in _sizes(panel.disk).items()}
-    return tell(figure, ax, _text(panels), numbers)
+    return tell(figure, ax, _text(panels) + one_of(source), numbers)
 
 
 def _panels(label: str, member: Trained, epochs: Sequence[int] | None) -> list[_Panel]:

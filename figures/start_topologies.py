@@ -63,7 +63,9 @@ def start_topologies(source: Source | Mapping[str, LayerGraph], ax: Axes | None 
     >>> print(start_topologies(masks))
     Figure(...x...)
     """
-    panels = _panels(source)[:_MAX_PANELS]
+    found = _panels(source)
+    panels = found[:_MAX_PANELS]
+    left = f" The first {len(panels)} of {len(found)} are drawn." if len(found) > len(panels) else ""
     with style():
         if ax is not None:
             panels = panels[:1]
@@ -78,7 +80,7 @@ def start_topologies(source: Source | Mapping[str, LayerGraph], ax: Axes | None 
         numbers |= {f"{name}, links": graph.n_links, f"{name}, density": graph.density}
         numbers |= {f"{name}, largest source degree": int(degrees.max(initial=0))}
         numbers |= {f"{name}, source neurons without links": int(np.count_nonzero(degrees == 0))}
-    return tell(figure, ax, _text(panels, ax), numbers)
+    return tell(figure, ax, _text(panels, ax) + left, numbers)
 
 
 def _panels(source: Source | Mapping[str, LayerGraph]) -> list[tuple[str, LayerGraph]]:
@@ -148,7 +150,7 @@ def _mask(ax: Axes, title: str, graph: LayerGraph, width: float, *, first: bool)
     lines = [shortened(line, width) for line in title.split("\n")]
     ax.set_title("\n".join([*lines, size_of(graph)]), fontsize=7.5, linespacing=1.3, pad=3)
     ax.set_xlabel("target neuron", labelpad=-4 if width > 1.25 else 1)
-    ax.set_ylabel("source neuron" if first else "", labelpad=-4)
+    ax.set_ylabel("source neuron" if first else "", labelpad=-4 if width > 1.25 else 1)
 
 
 def _histogram(ax: Axes, graph: LayerGraph, most: int, *, first: bool) -> None:

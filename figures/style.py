@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from netsparse.figures.labels import cut
+
 if TYPE_CHECKING:
     from netsparse.figures.source import Group
 
@@ -116,7 +118,9 @@ def draw_band(ax: Axes, curves: pd.DataFrame, look: Look, label: str, factor: fl
     """
     mean = factor * curves.mean(axis=1)
     marker = look.marker if len(curves) < 8 else None
-    ax.plot(mean.index, mean, color=look.colour, ls=look.line, marker=marker, ms=3, label=plain(label), **kwargs)
+    ax.plot(
+        mean.index, mean, color=look.colour, ls=look.line, marker=marker, ms=3, label=plain(cut(label, 48)), **kwargs
+    )
     if curves.shape[1] > 1:
         sd = factor * curves.std(axis=1)
         ax.fill_between(mean.index, mean - sd, mean + sd, color=look.colour, alpha=0.18, linewidth=0)

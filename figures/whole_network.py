@@ -67,7 +67,7 @@ def _joined(measures: pd.DataFrame, layers: list[str], epoch: int) -> Disk:
             fresh = place[np.isnan(theta[place])]
             theta[fresh], community[fresh] = own[fresh], own_community[fresh]
             radius[fresh] = disk.radius[np.isin(place, fresh)]
-    numbers = {name: value_of(measures, name, "", epoch) for name in NUMBERS}
+    numbers = {"gamma": np.nan, **{name: value_of(measures, name, "", epoch) for name in NUMBERS}}
     group = np.repeat(np.array(list(sizes.index), str), sizes.to_numpy())
     node = np.concatenate([np.arange(size) for size in sizes])
     return Disk("", epoch, group, node, theta, radius, community, degree, numbers)

@@ -424,8 +424,9 @@ def _draw(runs: Run | Sequence[Run], out: Path | None, formats: Sequence[str], *
     from netsparse.figures import draw_figures
 
     paths, left_out = draw_figures(runs, out, formats, *choice)
-    for name, reason in left_out.items():
-        print(f"netsparse: figure {name} left out: {reason}", file=sys.stderr)
+    for reason in dict.fromkeys(left_out.values()):
+        names = [name for name, own in left_out.items() if own == reason]
+        print(f"netsparse: figure{'s' * (len(names) > 1)} {', '.join(names)} left out: {reason}", file=sys.stderr)
     return paths
 
 
@@ -437,6 +438,10 @@ def sweep(
     ],
     jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of the runs.", show_default="runs/CONFIG's name")] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Measure each run, too, as `netsparse train` does: for disks and the like."),
+    ] = False,
 ) -> None:
     """Train every combination of options, skip what is there, and print mean ± sd over the seeds."""
     from netsparse.progress import print_sweep
@@ -455,6 +460,8 @@ def sweep(
         )
 
     outcomes = run_sweep(runs, folder, _numbers, jobs, tell)
+    if measure:
+        _measure_missing([folder / outcome.run.name for outcome in outcomes if outcome.how != "failed"], jobs)
     table = sweep_table(outcomes)
     write_table(folder / "results.csv", table)
     print_sweep(table)
@@ -462,6 +469,18 @@ def sweep(
     failed = [outcome.run.name for outcome in outcomes if outcome.how == "failed"]
     if failed:
         raise NetsparseError(f"{len(failed)} of {len(outcomes)} runs failed: {', '.join(failed)}")
+
+
+def _measure_missing(paths: Sequence[Path], jobs: int) -> None:
+    """Measure runs that have no table of measures yet."""
+    from netsparse.analysis.background import measure_run
+    from netsparse.progress import jobs_progress
+    from netsparse.run import Run
+
+    runs = [run for run in map(Run, paths) if not run.measures_path.is_file()]
+    for number, run in enumerate(runs, 1):
+        with jobs_progress(f"Measuring run {number} of {len(runs)}") as show:
+            measure_run(run, n_jobs=jobs, on_progress=show)
 
 
 def _numbers(run: Run) -> dict[str, float]:

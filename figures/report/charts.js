@@ -104,10 +104,10 @@ class Charts {
   // Lines of a measure: of each group, or of each layer of the only group.
   lines(name, of) {
     if (this.alone && of === EACH) {
-      const by = own(this.facts.groups[0].curves, name) || {}, colours = this.facts.communityColours;
+      const by = own(this.facts.groups[0].curves, name) || {}, colours = this.facts.layerColours;
       return ['', ...this.layers].filter((layer) => own(by, layer)).map((layer) => ({
         label: layerLabel(layer), curve: by[layer],
-        colour: layer ? colours[(this.layers.indexOf(layer) + 1) % colours.length] : this.facts.groups[0].colour,
+        colour: layer ? colours[this.layers.indexOf(layer) % colours.length] : '#000000',
         dash: 'solid', width: layer ? 1.6 : 2.4,
       }));
     }

@@ -164,7 +164,7 @@ class Network {
     const { view, k } = this;
     const places = placesAt(view, k), links = linksAt(view, k);
     const numbers = this.numbersOf(view);
-    const words = [['γ', 'power_law_gamma'], ['Q', 'modularity'], ['ASI', 'angular_separability'], ['ANP', 'anp_rate']];
+    const words = [['γ', 'gamma'], ['Q', 'modularity'], ['ASI', 'angular_separability'], ['ANP', 'anp_rate']];
     byId('disk-heading').textContent = places.embedded ? 'Hyperbolic disk' : 'Neurons';
     byId('disk-over').setAttribute('aria-label', `${byId('disk-heading').textContent} of ${view.label}`);
     byId('disk-numbers').textContent = words
@@ -192,6 +192,7 @@ class Network {
     else if (places.k !== k) parts.push(`Places and communities of epoch ${this.run.epochs[places.k]}; links of this epoch.`);
     if (dead) parts.push(`${told(dead)} ${dead === 1 ? 'neuron has' : 'neurons have'} no links${places.embedded ? ' (hollow, where they lay last)' : ' (hollow)'}.`);
     if (places.embedded && outside) parts.push(`${told(outside)} with links ${outside === 1 ? 'lies' : 'lie'} outside the giant component.`);
+    if (places.embedded) parts.push('Communities are numbered alike at all epochs, so not as in the table of measures.');
     if (places.embedded && !view.isNetwork) parts.push(`Round: ${view.groups[0].name}; square: ${view.groups[1].name}.`);
     return parts.join(' ');
   }

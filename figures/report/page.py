@@ -74,6 +74,8 @@ def write_report(
     path = Path(path) if path is not None else _beside(runs) / "report.html"
     if path.is_dir():
         raise NetsparseError(f"{path} is a folder; name the file to write, such as {path / 'report.html'}")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise NetsparseError(f"{path}: a report is HTML; end its name in .html")
     content = render_page(runs, meanings or {}, budget)
     try:
         write_whole(path, content.encode(errors="replace"))

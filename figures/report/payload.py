@@ -23,7 +23,7 @@ from netsparse.figures.report.tables import (
     measuring,
 )
 from netsparse.figures.source import Group, Trained, groups_of
-from netsparse.figures.style import looks
+from netsparse.figures.style import looks, palette
 from netsparse.run import Run
 
 # Characters that all runs' links and places may take, and the least that makes one worth exploring.
@@ -95,6 +95,7 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         "commands": commands(runs),
         "environment": environment(runs[0]),
         "communityColours": COMMUNITY_COLOURS,
+        "layerColours": [to_hex(colour) for colour in palette(10)],
     }
     return Payload(facts, contents)
 

@@ -19,6 +19,7 @@ from netsparse.figures.disks import (
     disks_of,
     embedded_epochs,
     embedded_layers,
+    gamma_of,
 )
 from netsparse.figures.source import Trained
 from netsparse.figures.whole_network import cut_angle, layer_ends, network_disks
@@ -274,3 +275,14 @@ def test_disks_of_a_long_training_are_fast():
     start = time.perf_counter()
     assert len(disks_of(table, "a")) == epochs
     assert time.perf_counter() - start < 10
+
+
+def test_gamma_of_a_disk_is_that_of_its_radii():
+    rng = np.random.default_rng(0)
+    for gamma in (1.41, 1.9, 2.0, 2.7, 3.5, 10.0):
+        i, beta = np.arange(1, 301), 1 / (gamma - 1)
+        radius = np.maximum(0, 2 * beta * np.log(i) + 2 * (1 - beta) * np.log(300))
+        shuffled = np.concatenate([rng.permutation(radius), [np.nan] * 20])
+        assert gamma_of(shuffled) == pytest.approx(gamma, rel=1e-6)
+    for nothing in ([], [np.nan], [1.0], [0.0, 0.0]):
+        assert np.isnan(gamma_of(np.array(nothing)))

@@ -1,5 +1,8 @@
 """Every figure draws a run, a table, into given axes, and says so when there is nothing to draw."""
 
+import json
+import shutil
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -196,3 +199,26 @@ def test_the_whole_network_is_drawn_where_no_layer_embeds():
     for ax in (None, Figure().add_subplot()):
         figure = ns.figures.hyperbolic_disk(table, ax)
         assert figure.axes[0].get_title().startswith("whole network")
+
+
+def test_captions_of_other_figures_in_the_folder_stay(trained_run, tmp_path):
+    draw_figures(trained_run, tmp_path, ["svg"], ["accuracy", "overlap"])
+    draw_figures(trained_run, tmp_path, ["svg"], ["anp_rate"])
+    assert set(json.loads((tmp_path / "captions.json").read_text("utf-8"))) == {"accuracy", "anp_rate", "overlap"}
+    (tmp_path / "overlap.svg").unlink()
+    draw_figures(trained_run, tmp_path, ["svg"], ["anp_rate"])
+    assert set(json.loads((tmp_path / "captions.json").read_text("utf-8"))) == {"accuracy", "anp_rate"}
+
+
+def test_an_epoch_that_is_not_there_is_told_before_anything_is_drawn(trained_run, tmp_path):
+    with pytest.raises(NetsparseError, match="no snapshot of epoch 9; there are 0, 1, 2, 3, 4"):
+        draw_figures(trained_run, tmp_path / "f", epochs=[0, 9])
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_damaged_file_costs_its_own_figures_alone(trained_run, tmp_path):
+    run = Run(shutil.copytree(trained_run.path, tmp_path / "run"))
+    run.correlations_path.write_bytes(b"damaged")
+    with pytest.raises(NetsparseError, match=r"the other figures are in .*; not drawn: csti: .*correlations"):
+        draw_figures(run, tmp_path / "f", ["svg"], ["csti", "accuracy", "overlap"])
+    assert {path.name for path in (tmp_path / "f").iterdir()} == {"accuracy.svg", "overlap.svg", "captions.json"}

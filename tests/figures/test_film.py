@@ -47,7 +47,7 @@ def disk(theta, radius, epoch=0, community=None, degree=None) -> Disk:
         np.array(radius, float),
         whole if community is None else np.array(community),
         whole + 1 if degree is None else np.array(degree),
-        {"power_law_gamma": 2.0, "modularity": np.nan, "angular_separability": 0.5, "anp_rate": np.nan},
+        {"gamma": 2.0, "modularity": np.nan, "angular_separability": 0.5, "anp_rate": np.nan},
     )
 
 

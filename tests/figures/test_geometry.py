@@ -25,7 +25,7 @@ from netsparse.figures.start_topologies import STARTS, TOPOLOGY_NAMES, start_top
 
 OF_DISKS = (hyperbolic_disk, hyperbolic_epochs, sandwich)
 OF_MASKS = (layer_masks, start_topologies)
-MEASURES = [*BY_NEURON, *NUMBERS, "meta_depth", "power_law_x_min"]
+MEASURES = [*BY_NEURON, *NUMBERS, "meta_depth", "power_law_gamma", "power_law_x_min"]
 LONG = "model.encoder.layers.0.self_attention.$in_{proj}$.weight"
 
 

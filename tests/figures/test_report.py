@@ -222,6 +222,8 @@ def test_many_runs_share_the_budget(trained_run):
 def test_what_cannot_be_written_is_told_and_leaves_nothing(trained_run, tmp_path):
     with pytest.raises(NetsparseError, match="at least one run"):
         write_report([])
+    with pytest.raises(NetsparseError, match=r"end its name in \.html"):
+        write_report(trained_run, tmp_path / "report.pdf")
     with pytest.raises(NetsparseError, match="is a folder"):
         write_report(trained_run, tmp_path)
     with pytest.raises(NetsparseError, match="cannot be written"):
