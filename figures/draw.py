@@ -20,10 +20,10 @@ from netsparse.storage import write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 
-# Figures over runs that differ in an option: of one run there is nothing to compare.
+# Figures over runs that differ in an option: where none do they are left out without a word, unless asked for by name.
 COMPARISONS: set[str] = set()
 
-# Figures of what few runs have: left out without a word, unless they are asked for.
+# Figures of what few runs have: the same.
 RARE: set[str] = set()
 
 FORMATS = ("png", "pdf", "svg")
@@ -107,7 +107,7 @@ def draw_figures(
         try:
             figure = draw(members, **options)
         except NothingToDrawError as error:
-            if name not in RARE or names is not None:
+            if name not in RARE | COMPARISONS or names is not None:
                 left_out[name] = str(error)
             continue
         except NetsparseError as error:  # a damaged file: the other figures are drawn all the same

@@ -59,7 +59,8 @@ class Trained:
         if self.run is not None and not self.run.measures_path.is_file():
             raise NothingToDrawError(
                 f"{self.run.path} has no measures.parquet; make it with: "
-                f"netsparse measure {self.run.path} --out {self.run.measures_path}"
+                f"netsparse measure {self.run.path} --out {self.run.measures_path} "
+                "(all runs of a sweep: netsparse sweep CONFIG --measure)"
             )
         return _checked(self.table if self.run is None else self.run.measures, "measures", "measure", "scope")
 
