@@ -44,6 +44,13 @@ def test_the_page_of_measures_names_all_of_them_and_no_others():
     assert [(name, level, by.strip()) for name, level, by in told] == [row[:3] for row in list_measures()]
 
 
+def test_the_page_of_figures_names_all_of_them_and_no_others():
+    from netsparse.figures import FIGURES
+
+    text = (ROOT / "docs" / "figures.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == set(FIGURES)
+
+
 def test_the_page_of_masks_runs_from_top_to_bottom(tmp_path, monkeypatch, capfd):
     """Its Python blocks share their names; its commands print the lines that the page shows."""
     from netsparse.cli import main
