@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
-from netsparse.figures.curves import curves, epoch_axis, legend, panels_for
+from netsparse.figures.curves import epoch_axis, legend, panels_for
 from netsparse.figures.outcomes import anp_curve, anp_tables, having, mean_sd, told_mean, told_runs
-from netsparse.figures.source import Group, Source, layer_names
+from netsparse.figures.source import Group, Source, curves, layer_names
 from netsparse.figures.style import Look, axes_for, draw_band, palette, plain, style
 
 # Of more layers there is no panel each.

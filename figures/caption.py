@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.errors import NetsparseError
+from netsparse.figures.source import Source, groups_of
 
 Number: TypeAlias = float | int | str | None
 
@@ -70,3 +71,21 @@ def _finite(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
     return int(value) if float(value).is_integer() and abs(value) < 2**53 else float(value)
+
+
+def first_of(layers: Sequence[str], most: int) -> tuple[list[str], str]:
+    """Return the layers that are drawn, and for the caption what is left out.
+
+    Examples
+    --------
+    >>> first_of(["a", "b", "c"], 2)
+    (['a', 'b'], ' The first 2 of 3 layers are drawn.')
+    """
+    some = f"first {most} of {len(layers)} layers are" if most > 1 else f"first of {len(layers)} layers is"
+    left = f" The {some} drawn." if len(layers) > most else ""
+    return list(layers[:most]), left
+
+
+def one_of(source: Source) -> str:
+    """Return for the caption that of several seeds one is drawn, if there are several."""
+    return " Of several seeds the first is drawn." if any(len(g.members) > 1 for g in groups_of(source)) else ""

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netsparse.figures.source import Group, Trained
 from netsparse.figures.style import PAGE, axes_for, figure_of
-
-
-def curves(group: Group, read: Callable[[Trained], pd.Series]) -> pd.DataFrame:
-    """Return a curve of each run of a group: epochs × runs."""
-    return pd.concat([read(member) for member in group.members], axis=1, keys=range(len(group.members))).sort_index()
 
 
 def epoch_axis(ax: Axes, label: str = "epoch") -> None:

@@ -14,9 +14,8 @@ from scipy.special import zeta
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.curves import legend
-from netsparse.figures.disk_panel import shortened
 from netsparse.figures.source import Group, Source, Trained, groups_of, layer_names, value_of
-from netsparse.figures.style import COLUMN, MUTED, PAGE, Look, figure_of, looks, plain, style
+from netsparse.figures.style import COLUMN, MUTED, PAGE, Look, figure_of, looks, plain, style, within
 
 _MAX_LAYERS = 11
 # Groups up to which each panel has a legend of its own.
@@ -188,7 +187,7 @@ def _panel(ax: Axes, series: Sequence[_Series], layer: str) -> dict[str, float]:
             for name in ("power_law_gamma", "power_law_x_min")
         )
         fitted = np.isfinite(gamma) and np.isfinite(x_min)
-        words = shortened(one.label, 0.8)
+        words = within(one.label, 0.8)
         if fitted:
             words += f"{': ' if words else ''}γ {'≥ 10' if gamma >= 9.995 else f'{gamma:.2f}'} (≥ {x_min:.0f})"
         start = f"{one.label}, " if one.label else ""
@@ -199,7 +198,7 @@ def _panel(ax: Axes, series: Sequence[_Series], layer: str) -> dict[str, float]:
         numbers |= {f"{start}mean_degree": float(np.mean([own.mean() for own in degrees]))}
         numbers |= {f"{start}max_degree": float(np.mean([own.max() for own in degrees]))}
         _curve(ax, one.look, degrees, words, (gamma, x_min) if fitted else None)
-    ax.set(xscale="log", yscale="log", title=shortened(layer or "whole network", 1.1), xlabel="degree")
+    ax.set(xscale="log", yscale="log", title=within(layer or "whole network", 1.1), xlabel="degree")
     spec = ax.get_subplotspec()
     if spec is None or spec.is_first_col():
         ax.set_ylabel("share of neurons with\nat least this degree")

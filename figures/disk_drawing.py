@@ -12,12 +12,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from netsparse.figures.disk_panel import Panel, at_epoch, colours_of, shortened, told
-from netsparse.figures.disks import COMMUNITY_COLOURS, Disk
-from netsparse.figures.style import MUTED, PAGE
-
-# Layers beside each other.
-COLUMNS = 4
+from netsparse.figures.disk_panel import Panel, at_epoch, told_numbers
+from netsparse.figures.disks import COMMUNITY_COLOURS, Disk, colours_of
+from netsparse.figures.style import COLUMNS, MUTED, PAGE, within
 
 # More paths than these are painted as an image, so that PDF and SVG stay small.
 _MANY = 2_000
@@ -64,9 +61,9 @@ def draw_panel(ax: Axes, panel: Panel, width: float) -> None:
     """Draw a panel so many inches wide, its numbers in its title."""
     disk = panel.disk
     draw_disk(ax, panel, width)
-    above = [shortened(panel.label, width)] if panel.label else []
-    name = at_epoch(disk.epoch, shortened(disk.layer or "whole network", width - 0.5))
-    ax.set_title("\n".join([*above, name, told(disk, width)]), fontsize=7.5, linespacing=1.35, pad=3)
+    above = [within(panel.label, width)] if panel.label else []
+    name = at_epoch(disk.epoch, within(disk.layer or "whole network", width - 0.5))
+    ax.set_title("\n".join([*above, name, told_numbers(disk, width)]), fontsize=7.5, linespacing=1.35, pad=3)
 
 
 def draw_disk(ax: Axes, panel: Panel, width: float) -> None:
@@ -125,7 +122,7 @@ def legend_of(disk: Disk) -> list[Line2D]:
     groups = (
         ["source neuron", "target neuron"]
         if disk.layer
-        else [shortened(name, 1.0) for name in dict.fromkeys(disk.group.tolist())]
+        else [within(name, 1.0) for name in dict.fromkeys(disk.group.tolist())]
     )
 
     def mark(marker: str, size: float, label: str, colour: str = MUTED) -> Line2D:

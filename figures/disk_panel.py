@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.disks import COMMUNITY_COLOURS, NUMBERS, OTHER_COLOUR, Disk, disks_of
-from netsparse.figures.labels import cut
+from netsparse.figures.disks import NUMBERS, Disk, disks_of
 from netsparse.figures.source import Source, Trained, groups_of
-from netsparse.figures.style import plain
 from netsparse.run import Run
 
 MAX_LINKS = 20_000
@@ -54,11 +52,6 @@ def measured(source: Source) -> list[tuple[str, Trained]]:
         has = [member for member in group.members if member.run is None or member.run.measures_path.is_file()]
         found += [(group.label, _with_epochs(member)) for member in has[:1]]
     return found or [(groups[0].label, groups[0].members[0])]  # whose measures say how to get them
-
-
-def one_of(source: Source) -> str:
-    """Return for the caption that of several seeds one is drawn, if there are several."""
-    return " Of several seeds the first is drawn." if any(len(g.members) > 1 for g in groups_of(source)) else ""
 
 
 def _with_epochs(member: Trained) -> Trained:
@@ -157,19 +150,6 @@ def links_of(run: Run | None, disk: Disk, most: int = MAX_LINKS) -> np.ndarray:
     return links
 
 
-def first_of(layers: Sequence[str], most: int) -> tuple[list[str], str]:
-    """Return the layers that are drawn, and for the caption what is left out.
-
-    Examples
-    --------
-    >>> first_of(["a", "b", "c"], 2)
-    (['a', 'b'], ' The first 2 of 3 layers are drawn.')
-    """
-    some = f"first {most} of {len(layers)} layers are" if most > 1 else f"first of {len(layers)} layers is"
-    left = f" The {some} drawn." if len(layers) > most else ""
-    return list(layers[:most]), left
-
-
 def sampled(counts: Sequence[int], most: int) -> str:
     """Return for the caption that panels with so many links show some of them, if one does (see `links_of`)."""
     return f" Of more than {most:,} links in a panel so many random ones are drawn." if most in counts else ""
@@ -188,14 +168,7 @@ def numbers_of(panels: Sequence[Panel]) -> dict[str, float]:
     return numbers
 
 
-def colours_of(community: np.ndarray) -> np.ndarray:
-    """Return the colour of each neuron's community, hexadecimal (see `netsparse.figures.disks.colour_of`)."""
-    colours = np.array([*COMMUNITY_COLOURS, OTHER_COLOUR])
-    n = len(COMMUNITY_COLOURS)
-    return colours[np.where((community >= 0) & (community < n), community, n)]
-
-
-def told(disk: Disk, width: float, *, rate: bool = True) -> str:
+def told_numbers(disk: Disk, width: float, *, rate: bool = True) -> str:
     """Return a disk's numbers for its title, the ANP rate if wanted: in two lines if it is narrow (width in inches)."""
     words = [
         f"{sign} {'≥ 10' if name == 'gamma' and value >= 9.995 else f'{value:.2f}'}"
@@ -205,14 +178,3 @@ def told(disk: Disk, width: float, *, rate: bool = True) -> str:
     if len(words) < 3 or width >= 2.0:
         return "  ".join(words)
     return "  ".join(words[:2]) + "\n" + "  ".join(words[2:])
-
-
-def shortened(name: str, width: float) -> str:
-    """Return a name, ready for matplotlib, cut in the middle if it is wider than so many inches in small type.
-
-    Examples
-    --------
-    >>> shortened("sandwich1", 1.0), shortened("encoder.layers.0.attention", 1.0)
-    ('sandwich1', 'encoder.…ttention')
-    """
-    return plain(cut(name, max(int(17 * width), 5)))

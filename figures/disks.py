@@ -35,15 +35,17 @@ COMMUNITY_COLOURS = [
 OTHER_COLOUR = "#b4b4b4"
 
 
-def colour_of(community: int) -> str:
-    """Return a community's colour by its number in `disks_of`: hexadecimal, grey beyond the largest and for −1.
+def colours_of(community: np.ndarray) -> np.ndarray:
+    """Return communities' colours by their numbers in `disks_of`: hexadecimal, grey beyond the largest and for −1.
 
     Examples
     --------
-    >>> colour_of(0), colour_of(12), colour_of(-1)
-    ('#0072b2', '#b4b4b4', '#b4b4b4')
+    >>> colours_of(np.array([0, 12, -1])).tolist()
+    ['#0072b2', '#b4b4b4', '#b4b4b4']
     """
-    return COMMUNITY_COLOURS[community] if 0 <= community < len(COMMUNITY_COLOURS) else OTHER_COLOUR
+    colours = np.array([*COMMUNITY_COLOURS, OTHER_COLOUR])
+    n = len(COMMUNITY_COLOURS)
+    return colours[np.where((community >= 0) & (community < n), community, n)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,13 +124,10 @@ def draw_figures(
         write_whole(path, (json.dumps(ordered, indent=1, ensure_ascii=False) + "\n").encode())
         paths.append(path)
     if broken:
-        whys = "; ".join(f"{', '.join(name for name in broken if broken[name] == why)}: {why}" for why in _once(broken))
+        reasons = dict.fromkeys(broken.values())
+        whys = "; ".join(f"{', '.join(name for name in broken if broken[name] == why)}: {why}" for why in reasons)
         raise NetsparseError(f"{'the other figures are in ' + str(out) + '; ' if paths else ''}not drawn: {whys}")
     return paths, left_out
-
-
-def _once(reasons: Mapping[str, str]) -> list[str]:
-    return list(dict.fromkeys(reasons.values()))
 
 
 def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from netsparse.figures.film_files import gif, mp4
 from netsparse.figures.film_stage import Curve, Panel, Stage
 from netsparse.figures.film_steps import Keyframe, Step, moments
 from netsparse.figures.labels import dataset_name, method_name, told
-from netsparse.figures.source import curve_of
+from netsparse.figures.outcomes import anp_curve
+from netsparse.figures.source import Trained, curve_of
 from netsparse.figures.style import METHOD_COLOURS
-from netsparse.run import METRIC_COLUMNS, Run
+from netsparse.run import Run
 from netsparse.storage import write_whole
 
 
@@ -179,7 +180,8 @@ class _Reel(NamedTuple):
 
 
 def _reel(run: Run, layers: Sequence[str] | None) -> _Reel:
-    measures = run.measures if run.measures_path.is_file() else pd.DataFrame()
+    member = Trained(run.name, run=run)
+    measures = member.measures if run.measures_path.is_file() else pd.DataFrame()
     names = list(dict.fromkeys(layers)) if layers else run.layer_names(run.epochs[0])
     disks = {name: _disks(measures, name, run.epochs) for name in names}
     epochs = sorted({disk.epoch for own in disks.values() for disk in own})
@@ -196,7 +198,7 @@ def _reel(run: Run, layers: Sequence[str] | None) -> _Reel:
                 Keyframe.of(own[epoch], layer) if epoch in own else Keyframe.blank(disks[name][0], epoch, layer)
             )
     panels = [_panel(run.snapshot(epochs[0])[name].n_source, name, found) for name, found in keyframes.items()]
-    return _Reel(_title(run), epochs, panels, list(keyframes.values()), _curves(run, measures, keyframes.values()))
+    return _Reel(_title(run), epochs, panels, list(keyframes.values()), _curves(member, run, keyframes.values()))
 
 
 def _disks(measures: pd.DataFrame, layer: str, epochs: Sequence[int]) -> list[Disk]:
@@ -225,11 +227,10 @@ def _title(run: Run) -> str:
     return ", ".join(word for word in [*words, *sparsity] if word)
 
 
-def _curves(run: Run, measures: pd.DataFrame, layers: Iterable[Sequence[Keyframe]]) -> list[Curve]:
-    metrics = run.metrics if run.metrics_path.is_file() else pd.DataFrame([], columns=METRIC_COLUMNS, dtype=float)
-    accuracy = curve_of(metrics, "test_accuracy")
-    anp = curve_of(measures, "anp_rate").combine_first(curve_of(metrics, "anp_rate"))
-    name = "ANP rate"
+def _curves(member: Trained, run: Run, layers: Iterable[Sequence[Keyframe]]) -> list[Curve]:
+    has_metrics = run.metrics_path.is_file()
+    accuracy = curve_of(member.metrics, "test_accuracy") if has_metrics else pd.Series(dtype=float)
+    anp, name = anp_curve(member), "ANP rate"
     if anp.empty:  # masks of another program
         name = "mean ANP rate"
         rates = [(key.disk.epoch, key.disk.numbers["anp_rate"]) for layer in layers for key in layer]

@@ -17,11 +17,11 @@ from matplotlib.patches import Circle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from netsparse.figures.disk_drawing import shortened, told
+from netsparse.figures.disk_panel import told_numbers
 from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR, Disk
 from netsparse.figures.film_steps import Scene
 from netsparse.figures.raster import add_dots, add_lines
-from netsparse.figures.style import MUTED, style
+from netsparse.figures.style import MUTED, style, within
 
 _Moving = TypeVar("_Moving", bound=Artist)
 
@@ -127,7 +127,7 @@ class Stage:
         """
         self._epoch.set_text(f"epoch {disks[0].epoch}")
         for text, disk in zip(self._numbers, disks, strict=True):
-            text.set_text(told(disk, self._side / self._dpi))
+            text.set_text(told_numbers(disk, self._side / self._dpi))
         for marker, text, curve in zip(self._markers[1:], self._values, self._curves, strict=True):
             value = _value(curve.shares, epoch)
             marker.set_data([epoch], [value])
@@ -173,7 +173,7 @@ class Stage:
 
     def _head(self, title: str) -> Text:
         inch, top = self._dpi, 0.2 * self._dpi
-        name = shortened(title, 0.75 * (self.width / inch - 1.4))  # bold and larger than what is measured there
+        name = within(title, 0.75 * (self.width / inch - 1.4))  # bold and larger than what is measured there
         self._figure.text(*self._at(top, 0.15 * inch), name, size=9, weight="bold", va="center")
         x, y = self._at(top, self.width - 0.15 * inch)
         return self._move(self._figure.text(x, y, "", size=9, weight="bold", ha="right", va="center"))
@@ -181,7 +181,7 @@ class Stage:
     def _title(self, panel: Panel, corner: tuple[int, int]) -> Text:
         (top, left), middle = corner, self._side / 2
         x, y = self._at(top - 0.32 * self._dpi, left + middle)
-        self._figure.text(x, y, shortened(panel.name, 0.8 * self._side / self._dpi), size=8.5, ha="center", va="center")
+        self._figure.text(x, y, within(panel.name, 0.8 * self._side / self._dpi), size=8.5, ha="center", va="center")
         centre = (left + middle, self.height - top - middle)
         rim = Circle(centre, middle / _REACH, facecolor=_GROUND, edgecolor="#cccccc", lw=0.8, transform=None)
         self._figure.add_artist(rim)

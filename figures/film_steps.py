@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from netsparse.errors import NetsparseError
-from netsparse.figures.disk_drawing import colours_of
-from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR, Disk
+from netsparse.figures.disks import COMMUNITY_COLOURS, OTHER_COLOUR, Disk, colours_of
 from netsparse.graph import LayerGraph
 
 # Of a step in which nothing moves, the time in units of a step that moves every neuron by the disk's radius.

@@ -5,22 +5,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netsparse.figures.caption import tell
-from netsparse.figures.disk_drawing import COLUMNS, draw_page, draw_panel
-from netsparse.figures.disk_panel import (
-    MAX_LINKS,
-    Panel,
-    at_epochs,
-    first_of,
-    measured,
-    numbers_of,
-    one_of,
-    panels_of,
-    sampled,
-)
+from netsparse.figures.caption import first_of, one_of, tell
+from netsparse.figures.disk_drawing import draw_page, draw_panel
+from netsparse.figures.disk_panel import MAX_LINKS, Panel, at_epochs, measured, numbers_of, panels_of, sampled
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source
-from netsparse.figures.style import figure_of, style
+from netsparse.figures.style import COLUMNS, figure_of, style
 
 _MAX_LAYERS = 12
 

@@ -7,24 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from netsparse.figures.caption import tell
+from netsparse.figures.caption import first_of, one_of, tell
 from netsparse.figures.disk_drawing import draw_disk, draw_panel, finish_page
 from netsparse.figures.disk_panel import (
     Panel,
     at_epoch,
     at_epochs,
-    first_of,
     measured,
     numbers_of,
-    one_of,
     panels_of,
     sampled,
-    shortened,
-    told,
+    told_numbers,
 )
 from netsparse.figures.disks import embedded_epochs, embedded_layers
 from netsparse.figures.source import Source, Trained
-from netsparse.figures.style import PAGE, figure_of, style
+from netsparse.figures.style import PAGE, figure_of, style, within
 
 _COLUMNS = 6
 _MAX_ROWS = 8
@@ -122,11 +119,11 @@ def _page(rows: Sequence[Sequence[Panel]]) -> Figure:
         for ax in axes[len(row) :]:
             ax.set_axis_off()
         first = row[0]
-        name = shortened(first.disk.layer or "whole network", size)
+        name = within(first.disk.layer or "whole network", size)
         axes[0].text(
             -1.1,
             0,
-            f"{shortened(first.label, size)}\n{name}" if first.label else name,
+            f"{within(first.label, size)}\n{name}" if first.label else name,
             rotation=90,
             ha="right",
             va="center",
@@ -141,7 +138,8 @@ def _head(panel: Panel) -> str:
         return at_epoch(panel.disk.epoch)
     rate = panel.disk.numbers["anp_rate"]
     words = f"{np.count_nonzero(panel.disk.degree)} active" + (f", ANP {rate:.2f}" if np.isfinite(rate) else "")
-    return "\n".join(part for part in (at_epoch(panel.disk.epoch), words, told(panel.disk, 9.0, rate=False)) if part)
+    lines = (at_epoch(panel.disk.epoch), words, told_numbers(panel.disk, 9.0, rate=False))
+    return "\n".join(line for line in lines if line)
 
 
 def _text(rows: Sequence[Sequence[Panel]]) -> str:

@@ -30,8 +30,9 @@ _DATASETS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
-# Options that say nothing about what is compared.
-NEVER_TOLD = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every", "image_size")
+# Options in which runs of one group may differ, and those that say nothing about what is compared.
+SAME_GROUP = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every")
+NEVER_TOLD = (*SAME_GROUP, "image_size")
 
 
 def method_name(method: str) -> str:

@@ -6,12 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.caption import tell
-from netsparse.figures.disk_drawing import COLUMNS
-from netsparse.figures.disk_panel import first_of, one_of, shortened
+from netsparse.figures.caption import first_of, one_of, tell
 from netsparse.figures.mask_image import draw_mask, pictured, size_of
 from netsparse.figures.source import Source
-from netsparse.figures.style import PAGE, figure_of, style
+from netsparse.figures.style import COLUMNS, PAGE, figure_of, style, within
 from netsparse.graph import LayerGraph
 from netsparse.run import Run
 
@@ -115,8 +113,8 @@ def _page(rows: Sequence[Sequence[_Panel]]) -> Figure:
 def _draw(ax: Axes, panel: _Panel, width: float, axes: tuple[bool, bool]) -> None:
     label, epoch, graph = panel
     draw_mask(ax, graph, width)
-    name = f"{shortened(graph.name, width - 0.4)}, epoch {epoch}"
-    above = [shortened(label, width)] if label else []
+    name = f"{within(graph.name, width - 0.4)}, epoch {epoch}"
+    above = [within(label, width)] if label else []
     ax.set_title("\n".join([*above, name, size_of(graph)]), fontsize=7.5, linespacing=1.3, pad=3)
     ax.set_xlabel("target neuron" if axes[0] else "", labelpad=-4)
     ax.set_ylabel("source neuron" if axes[1] else "", labelpad=-4)

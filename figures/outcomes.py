@@ -18,6 +18,14 @@ from netsparse.figures.style import Look, looks
 # What each number is called on axes and in captions; all in per cent.
 OUTCOMES = {"accuracy": "test accuracy", "aae": "AAE", "anp": "ANP rate"}
 
+# Metrics of the training loop and what they time.
+SECONDS = {
+    "training_seconds": "training",
+    "topology_seconds": "topology updates",
+    "evaluation_seconds": "evaluation",
+    "snapshot_seconds": "snapshots",
+}
+
 
 def having(source: Source, read: Callable[[Trained], Any]) -> list[tuple[Group, Look]]:
     """Return the groups with the runs of which a table can be read, and how each is drawn.

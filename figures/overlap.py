@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
-from netsparse.figures.curves import curves, epoch_axis, legend
+from netsparse.figures.curves import epoch_axis, legend
 from netsparse.figures.outcomes import having, told_runs
-from netsparse.figures.source import Group, Source, Trained, curve_of, layer_names
+from netsparse.figures.source import Group, Source, Trained, curve_of, curves, layer_names
 from netsparse.figures.style import MUTED, Look, axes_for, draw_band, palette, style
 
 

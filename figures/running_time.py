@@ -7,17 +7,10 @@ from matplotlib.figure import Figure
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.caption import tell
 from netsparse.figures.curves import legend
-from netsparse.figures.outcomes import having, mean_sd, told_runs
+from netsparse.figures.outcomes import SECONDS, having, mean_sd, told_runs
 from netsparse.figures.source import Group, Source, curve_of
 from netsparse.figures.style import axes_for, plain, style
 
-# Metrics of the training loop and what they time.
-_PARTS = {
-    "training_seconds": "training",
-    "topology_seconds": "topology updates",
-    "evaluation_seconds": "evaluation",
-    "snapshot_seconds": "snapshots",
-}
 # Of the parts, none of them a method's.
 _COLOURS = ("#5e3c99", "#b2abd2", "#4d4d4d", "#bababa")
 
@@ -60,7 +53,7 @@ def running_time(source: Source, ax: Axes | None = None) -> Figure:
     with style():
         figure, axes = axes_for(ax, height=0.85 + 0.26 * len(drawn))
         left = np.zeros(len(drawn))
-        for (metric, name), colour in zip(_PARTS.items(), _COLOURS, strict=True):
+        for (metric, name), colour in zip(SECONDS.items(), _COLOURS, strict=True):
             seconds = np.nan_to_num([split[metric] for _, split in drawn])
             share = f" {100 * seconds[0] / sum(np.nan_to_num(list(drawn[0][1].values()))):.0f} %" if alone else ""
             axes.barh(range(len(drawn)), seconds, 0.66, left, color=colour, label=name + share)
@@ -93,13 +86,13 @@ def _split(group: Group) -> dict[str, float]:
     """Return the mean seconds an epoch of each part; NaN of what was not recorded."""
     return {
         metric: mean_sd(np.array([curve_of(member.metrics, metric).mean() for member in group.members]))[0]
-        for metric in _PARTS
+        for metric in SECONDS
     }
 
 
 def _totals(group: Group) -> np.ndarray:
     """Return the seconds of all epochs of each run."""
-    return np.array([sum(curve_of(member.metrics, metric).sum() for metric in _PARTS) for member in group.members])
+    return np.array([sum(curve_of(member.metrics, metric).sum() for metric in SECONDS) for member in group.members])
 
 
 def _clock(seconds: float) -> str:

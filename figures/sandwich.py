@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
-from netsparse.figures.caption import tell
+from netsparse.figures.caption import one_of, tell
 from netsparse.figures.disk_drawing import lines_of
-from netsparse.figures.disk_panel import at_epoch, at_epochs, colours_of, links_of, measured, one_of, sampled, shortened
-from netsparse.figures.disks import COMMUNITY_COLOURS, Disk
+from netsparse.figures.disk_panel import at_epoch, at_epochs, links_of, measured, sampled
+from netsparse.figures.disks import COMMUNITY_COLOURS, Disk, colours_of
 from netsparse.figures.source import Source, Trained, value_of
-from netsparse.figures.style import MUTED, PAGE, figure_of, plain, style
+from netsparse.figures.style import MUTED, PAGE, figure_of, plain, style, within
 from netsparse.figures.whole_network import cut_angle, layer_ends, network_disks
 
 _MAX_LINKS = 8_000
@@ -104,7 +104,7 @@ def _panels(label: str, member: Trained, epochs: Sequence[int] | None) -> list[_
         depths = {}
         for layer, ends in layer_ends(measures, disk.epoch).items():
             depth = value_of(measures, "meta_depth", layer, disk.epoch)
-            depths[ends] = shortened(layer, 0.62) + (f"\nmeta-depth {depth:.0f}" if np.isfinite(depth) else "")
+            depths[ends] = within(layer, 0.62) + (f"\nmeta-depth {depth:.0f}" if np.isfinite(depth) else "")
         panels.append(_Panel(disk, own, known, label, depths, value_of(measures, "meta_depth", "", disk.epoch)))
     return panels
 
@@ -165,7 +165,7 @@ def _draw(ax: Axes, panel: _Panel) -> None:
         box.set_mutation_aspect(8)
         ax.add_patch(box)
         active, n = sizes[group]
-        ax.text(-0.02, at - 0.5, f"{shortened(group, 0.62)}\n{active} of {n}", ha="right", va="center", fontsize=6.5)
+        ax.text(-0.02, at - 0.5, f"{within(group, 0.62)}\n{active} of {n}", ha="right", va="center", fontsize=6.5)
     following = dict(zip(top, list(top)[1:], strict=False))
     for (start, end), words in panel.depths.items():
         if following.get(start) == end:

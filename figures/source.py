@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from netsparse.errors import NetsparseError, NothingToDrawError
-from netsparse.figures.labels import labels_of
+from netsparse.figures.labels import SAME_GROUP, labels_of
 from netsparse.run import Run
 
 One: TypeAlias = "Run | pd.DataFrame | Trained"
 Source: TypeAlias = "One | Sequence[One] | Mapping[str, One | Sequence[One]]"
-
-# Options in which runs of one group may differ.
-_SAME_GROUP = ("seed", "data_dir", "device", "backend", "tensorboard", "snapshot_every")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +131,11 @@ def groups_of(source: Source) -> list[Group]:
     return groups
 
 
+def folder_of(runs: Sequence[Run]) -> Path:
+    """Return where what is drawn of runs goes: into the run, or beside the first of several."""
+    return runs[0].path if len(runs) == 1 else runs[0].path.parent
+
+
 def unfinished(run: Run) -> str:
     """Return "epoch 7 of 15" of a training that has not come to its end; empty if it has, or if that is not known."""
     epochs = run.config.get("epochs")
@@ -171,7 +174,7 @@ def _key(member: Trained, number: int) -> str:
     """Return what runs of one group have in common."""
     if not member.config:
         return f"table {number}"
-    return json.dumps({name: value for name, value in member.config.items() if name not in _SAME_GROUP}, sort_keys=True)
+    return json.dumps({name: value for name, value in member.config.items() if name not in SAME_GROUP}, sort_keys=True)
 
 
 def _checked(table: pd.DataFrame | None, name: str, *columns: str) -> pd.DataFrame:
@@ -226,5 +229,9 @@ def curves_of(group: Group, kind: str, name: str, layer: str = "") -> pd.DataFra
     name, layer
         As of `curve_of`.
     """
-    curves = [curve_of(getattr(member, kind), name, layer) for member in group.members]
-    return pd.concat(curves, axis=1, keys=range(len(curves))).sort_index() if curves else pd.DataFrame()
+    return curves(group, lambda member: curve_of(getattr(member, kind), name, layer))
+
+
+def curves(group: Group, read: Callable[[Trained], pd.Series]) -> pd.DataFrame:
+    """Return what is read as a curve of each run of a group: epochs × runs."""
+    return pd.concat([read(member) for member in group.members], axis=1, keys=range(len(group.members))).sort_index()

@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from netsparse.figures.caption import tell
-from netsparse.figures.disk_panel import shortened
 from netsparse.figures.mask_image import draw_mask, pictured, size_of
 from netsparse.figures.source import Source
-from netsparse.figures.style import COLUMN, MUTED, PAGE, figure_of, style
+from netsparse.figures.style import COLUMN, MUTED, PAGE, figure_of, style, within
 from netsparse.graph import LayerGraph
 from netsparse.topologies import erdos_renyi
 
@@ -147,7 +146,7 @@ def _page(panels: list[tuple[str, LayerGraph]]) -> Figure:
 
 def _mask(ax: Axes, title: str, graph: LayerGraph, width: float, *, first: bool) -> None:
     draw_mask(ax, graph, width)
-    lines = [shortened(line, width) for line in title.split("\n")]
+    lines = [within(line, width) for line in title.split("\n")]
     ax.set_title("\n".join([*lines, size_of(graph)]), fontsize=7.5, linespacing=1.3, pad=3)
     ax.set_xlabel("target neuron", labelpad=-4 if width > 1.25 else 1)
     ax.set_ylabel("source neuron" if first else "", labelpad=-4 if width > 1.25 else 1)

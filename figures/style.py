@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COLUMN = 3.5
 PAGE = 7.2
+# Disks or masks of layers beside each other on a page.
+COLUMNS = 4
 MUTED = "#8a8a8a"
 
 # Okabe and Ito's colours for the methods that are compared most, Paul Tol's muted ones for their relatives: told apart
@@ -137,6 +139,17 @@ def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tup
 def plain(name: str) -> str:
     """Return a name so that matplotlib shows it as it is, and does not read ``$`` as mathematics."""
     return name.replace("$", r"\$")
+
+
+def within(name: str, width: float) -> str:
+    """Return a name, ready for matplotlib, cut in the middle if it is wider than so many inches in small type.
+
+    Examples
+    --------
+    >>> within("sandwich1", 1.0), within("encoder.layers.0.attention", 1.0)
+    ('sandwich1', 'encoder.…ttention')
+    """
+    return plain(cut(name, max(int(17 * width), 5)))
 
 
 def figure_of(ax: Axes) -> Figure:

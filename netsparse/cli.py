@@ -704,8 +704,10 @@ def figures(
 
     Runs that differ by the seed alone become a mean with a band, others stand side by side.
     """
+    from netsparse.figures.source import folder_of
+
     opened = _open(runs)
-    folder = _beside(opened) / "figures" if out is None else out
+    folder = folder_of(opened) / "figures" if out is None else out
     names = None if only is None else [name for name in only.split(",") if name]
     paths = _draw(opened, folder, [name for name in format.split(",") if name], names, _epochs(epochs))
     if not paths:
@@ -764,8 +766,7 @@ def report(
 
     Runs that differ by the seed alone become a mean with a band, others stand side by side.
     """
-    opened = _open(runs)
-    print(_report(opened, _beside(opened) / "report.html" if out is None else out))
+    print(_report(_open(runs), out))
 
 
 def _report(runs: Run | Sequence[Run], out: Path | None = None) -> Path:
@@ -788,11 +789,6 @@ def _open(paths: Sequence[Path]) -> list[Run]:
         if where:
             print(f"netsparse: {run.path} left out: it stands at {where}; go on with --resume", file=sys.stderr)
     return [run for run in runs if not at.get(run)]
-
-
-def _beside(runs: Sequence[Run]) -> Path:
-    """Return where what is drawn of runs goes: into the run, or beside the first of several."""
-    return runs[0].path if len(runs) == 1 else runs[0].path.parent
 
 
 _KINDS = ("measures", "methods", "parts", "topologies", "datasets", "models", "figures", "forms")

@@ -8,36 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netsparse.errors import NetsparseError, NothingToDrawError
+from netsparse.errors import NothingToDrawError
 from netsparse.figures.source import Group, Trained
 
 Curves = dict[str, dict[str, dict[str, Any]]]
 
 
-def metrics_of(member: Trained) -> pd.DataFrame | None:
-    """Return a run's training metrics; None if there are none."""
+def table_of(member: Trained, kind: str) -> pd.DataFrame | None:
+    """Return a run's table, an attribute of `Trained` such as "metrics"; None if there is none."""
     try:
-        return member.metrics
+        return getattr(member, kind)
     except NothingToDrawError:
         return None
-
-
-def measures_of(member: Trained) -> pd.DataFrame | None:
-    """Return a run's table of measures; None if there is none.
-
-    Raises
-    ------
-    NetsparseError
-        If a file of that name holds something else.
-    """
-    try:
-        table = member.measures
-    except NothingToDrawError:
-        return None
-    missing = {"scope", "layer", "value"} - set(table.columns)
-    if missing:
-        raise NetsparseError(f"{member.name}: its table of measures has no column {', '.join(sorted(missing))}")
-    return table
 
 
 def numbers_of(group: Group, kind: str) -> pd.DataFrame:
@@ -46,16 +28,15 @@ def numbers_of(group: Group, kind: str) -> pd.DataFrame:
     Parameters
     ----------
     group : Group
-    kind : {"metric", "measure"}
+    kind : {"metrics", "scalars"}
     """
+    column = "metric" if kind == "metrics" else "measure"
     parts = []
     for number, member in enumerate(group.members):
-        table = metrics_of(member) if kind == "metric" else measures_of(member)
+        table = table_of(member, kind)
         if table is None:
             continue
-        if kind == "measure":
-            table = table[table["scope"].isin(["network", "layer"])]
-        kept = table[table["epoch"].notna()].rename(columns={kind: "name"})
+        kept = table[table["epoch"].notna()].rename(columns={column: "name"})
         parts.append(kept.assign(member=number, layer=kept["layer"].fillna("")))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["name", "layer", "epoch", "value"])
 

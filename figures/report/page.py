@@ -14,6 +14,7 @@ from typing import Any
 from netsparse.errors import NetsparseError
 from netsparse.figures.report.arrays import packed
 from netsparse.figures.report.payload import BUDGET, payload_of
+from netsparse.figures.source import folder_of
 from netsparse.run import Run
 from netsparse.storage import write_whole
 
@@ -71,7 +72,7 @@ def write_report(
         raise NetsparseError(
             f"{runs[0].path}: there is nothing stored that a report could show: no snapshot, no metrics"
         )
-    path = Path(path) if path is not None else _beside(runs) / "report.html"
+    path = Path(path) if path is not None else folder_of(runs) / "report.html"
     if path.is_dir():
         raise NetsparseError(f"{path} is a folder; name the file to write, such as {path / 'report.html'}")
     if path.suffix.lower() not in (".html", ".htm"):
@@ -127,7 +128,3 @@ def _digest(script: str) -> str:
 
 def _text(name: str) -> str:
     return (files("netsparse.figures.report") / name).read_text("utf-8")
-
-
-def _beside(runs: Sequence[Run]) -> Path:
-    return runs[0].path if len(runs) == 1 else runs[0].path.parent

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from netsparse.figures.disks import COMMUNITY_COLOURS
 from netsparse.figures.labels import dataset_name
-from netsparse.figures.report.curves import curves_by_name, measures_of, merged, metrics_of, numbers_of
+from netsparse.figures.report.curves import curves_by_name, merged, numbers_of, table_of
 from netsparse.figures.report.explorable import explorable
 from netsparse.figures.report.tables import (
     add_comparison,
@@ -60,9 +60,9 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         Characters that links and places may take.
     """
     groups = groups_of(runs)
-    tables = [numbers_of(group, "measure") for group in groups]
+    tables = [numbers_of(group, "scalars") for group in groups]
     curves = [
-        merged(curves_by_name(numbers_of(group, "metric")), curves_by_name(table))
+        merged(curves_by_name(numbers_of(group, "metrics")), curves_by_name(table))
         for group, table in zip(groups, tables, strict=True)
     ]
     rows = [measure_rows(table) for table in tables]
@@ -120,7 +120,7 @@ def _explorables(groups: Sequence[Group], budget: int) -> tuple[list[dict[str, A
 
 
 def _explorable(member: Trained, budget: int) -> tuple[dict[str, Any], str] | None:
-    found = explorable(member.run, measures_of(member), budget) if member.run is not None else None
+    found = explorable(member.run, table_of(member, "measures"), budget) if member.run is not None else None
     return None if found is None else (found.facts, found.content)
 
 
@@ -137,5 +137,5 @@ def _plain(meaning: str) -> str:
 
 
 def _metric_names(groups: Sequence[Group]) -> set[str]:
-    tables = (metrics_of(member) for group in groups for member in group.members)
+    tables = (table_of(member, "metrics") for group in groups for member in group.members)
     return {str(name) for table in tables if table is not None for name in table["metric"].unique()}

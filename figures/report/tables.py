@@ -13,7 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from netsparse.figures.labels import flat
-from netsparse.figures.report.curves import Curves, metrics_of, rounded
+from netsparse.figures.outcomes import SECONDS, outcome
+from netsparse.figures.report.curves import Curves, rounded, table_of
 from netsparse.figures.source import Group
 from netsparse.run import Run
 
@@ -98,15 +99,14 @@ def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"accuracy": [], "aae": [], "seconds": [], "epochs": 0}
     for member in group.members:
-        table = metrics_of(member)
+        table = table_of(member, "metrics")
         if table is None:
             continue
-        whole = table[table["layer"] == ""].sort_values("epoch")
-        test = whole[whole["metric"] == "test_accuracy"]["value"].dropna()
-        if len(test):
-            found["accuracy"] += rounded([100 * float(test.iloc[-1])], 6)
-            found["aae"] += rounded([100 * float(test.mean())], 6)
-        found["seconds"] += rounded([float(whole[whole["metric"].isin(_SECONDS)]["value"].sum())], 5)
+        for name in ("accuracy", "aae"):
+            value = outcome(member, name)
+            found[name] += rounded([value], 6) if np.isfinite(value) else []
+        whole = table[table["layer"] == ""]
+        found["seconds"] += rounded([float(whole[whole["metric"].isin(SECONDS)]["value"].sum())], 5)
         found["epochs"] = max(found["epochs"], int(table["epoch"].max()))
     found["anp"] = _ends(curves, "anp_rate")
     found["links"] = _ends(curves, "n_links") or _links(curves)
@@ -116,9 +116,6 @@ def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
         found |= {"neurons": sum(first.groups.values()), "layers": len(first.layers)}
         found["links"] = found["links"] or [first.n_links, last.n_links]
     return found
-
-
-_SECONDS = ["training_seconds", "topology_seconds", "evaluation_seconds", "snapshot_seconds"]
 
 
 def _ends(curves: Curves, name: str) -> list[float] | None:

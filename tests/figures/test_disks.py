@@ -11,17 +11,18 @@ import netsparse as ns
 from netsparse import LayerGraph, Run, Snapshot
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.alignment import align, match_communities
-from netsparse.figures.disk_panel import at_epochs, links_of, measured, panels_of, shortened
+from netsparse.figures.disk_panel import at_epochs, links_of, measured, panels_of
 from netsparse.figures.disks import (
     COMMUNITY_COLOURS,
     OTHER_COLOUR,
-    colour_of,
+    colours_of,
     disks_of,
     embedded_epochs,
     embedded_layers,
     gamma_of,
 )
 from netsparse.figures.source import Trained
+from netsparse.figures.style import within
 from netsparse.figures.whole_network import cut_angle, layer_ends, network_disks
 
 MEASURES = ["theta", "radius", "community", "degree", "anp_rate", "modularity"]
@@ -167,7 +168,7 @@ def test_communities_are_numbered_by_their_largest_share(percolating):
     assert shares == sorted(shares, reverse=True)
     assert len(set(COMMUNITY_COLOURS)) == 12
     assert OTHER_COLOUR not in COMMUNITY_COLOURS
-    assert [colour_of(number) for number in (0, 11, 12, -1)] == [*COMMUNITY_COLOURS[::11], OTHER_COLOUR, OTHER_COLOUR]
+    assert list(colours_of(np.array([0, 11, 12, -1]))) == [*COMMUNITY_COLOURS[::11], OTHER_COLOUR, OTHER_COLOUR]
 
 
 def test_layers_and_epochs_with_an_embedding(percolating):
@@ -242,8 +243,8 @@ def test_the_cut_crosses_the_fewest_links(seed):
 
 
 def test_names_are_cut_in_the_middle_and_plain():
-    assert shortened("a$b", 2.0) == r"a\$b"
-    short = shortened("model.encoder.layers.0.attention.weight", 1.0)
+    assert within("a$b", 2.0) == r"a\$b"
+    short = within("model.encoder.layers.0.attention.weight", 1.0)
     assert len(short) == 17
     assert short.startswith("model")
     assert short.endswith("weight")
