@@ -118,6 +118,24 @@ def test_dots_lie_where_a_plain_twin_puts_them():
     np.testing.assert_allclose(image, wanted, atol=1e-4)
 
 
+def test_nothing_to_draw_leaves_the_image_and_dots_on_one_place_lie_over_each_other_in_their_order():
+    none = np.zeros((0, 2))
+    ink, image = np.zeros((4, 5, 2), np.float32), np.full((4, 5, 3), 0.5, np.float32)
+    add_lines(ink, none, none, np.zeros(0), none)
+    add_dots(image, none, np.zeros(0), np.zeros(0, bool), np.zeros((0, 3)), np.zeros(0), 0.5)
+    assert not ink.any()
+    assert (image == 0.5).all()
+    tied = np.full((3, 2), 2.0), np.full(3, 1.5), np.array([False, True, False]), np.eye(3), np.array([1.0, 0.5, 0.5])
+    wanted = dots_twin(image, *tied, 0.3)
+    add_dots(image, *tied, 0.3)
+    np.testing.assert_allclose(image, wanted, atol=1e-6)
+    np.testing.assert_allclose(image[2, 2], [0.25, 0.25, 0.5], atol=1e-6)  # red, half green, half blue
+
+    same = np.tile([[0.0, 1.0]], (4, 1)), np.tile([[4.0, 1.0]], (4, 1)), np.ones(4), np.ones((4, 2))
+    add_lines(ink, *same)
+    np.testing.assert_allclose(ink, lines_twin((4, 5), *same), atol=1e-6)
+
+
 # Steps
 
 
