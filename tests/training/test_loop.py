@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -168,9 +169,10 @@ def test_resuming_before_the_first_checkpoint_and_over_stale_metrics(tmp_path):
     checkpoint = early.checkpoint_path.read_bytes()
 
     def keep(report):
-        if report.epoch == 2:
-            while early_two.metrics["epoch"].max() < 1 or not early_two.checkpoint_path.exists():
-                pass
+        if report.epoch == 1:
+            ends = time.monotonic() + 60  # it is written behind the loop's back, after the metrics
+            while not early_two.checkpoint_path.exists() and time.monotonic() < ends:
+                time.sleep(0.001)
             kept.append(early_two.checkpoint_path.read_bytes())
 
     early_two, kept = Run.create(tmp_path / "two"), []
