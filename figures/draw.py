@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from netsparse.errors import NetsparseError, NothingToDrawError
@@ -113,6 +114,7 @@ def draw_figures(
         except NetsparseError as error:  # a damaged file: the other figures are drawn all the same
             broken[name] = str(error)
             continue
+        _lay_out(figure)
         for file_format in formats:
             path = out / f"{name}.{file_format}"
             write_whole(path, render(figure, file_format))
@@ -147,6 +149,14 @@ def _check_epochs(runs: Sequence[Run], epochs: Sequence[int] | None) -> None:
             raise NetsparseError(
                 f"{run.path}: no snapshot of epoch {missing[0]}; there are {', '.join(map(str, run.epochs)) or 'none'}"
             )
+
+
+def _lay_out(figure: Figure) -> None:
+    """Fix where everything stands: laid out anew for each file, it would depend on the files drawn before."""
+    with style():
+        figure.set_dpi(mpl.rcParams["savefig.dpi"])
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def render(figure: Figure, file_format: str) -> bytes:

@@ -41,6 +41,12 @@ def cli(capsys, monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are laid out and drawn to no file's bytes, which takes half the time."""
+    monkeypatch.setattr("netsparse.figures.draw.render", lambda figure, _: figure.draw_without_rendering() or b"")
+
+
+@pytest.fixture
 def undrawn(monkeypatch):
     """No figures, which take most of the time of a short run: for tests of what they do not show."""
     monkeypatch.setattr("netsparse.cli._draw", lambda *_: [])
@@ -69,7 +75,7 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     assert set(modularity["epoch"]) == {0, 1, 2, 3}  # of the layers' disks
     assert set(modularity.loc[modularity["scope"] == "network", "epoch"]) == {0, 3}
     assert len(table[table["measure"] == "aae"]) == 1
-    code, out, _ = cli("train", *SMALL, "--method", "set", "--seed", "4")
+    code, out, _ = cli("train", *SMALL, "--method", "set", "--seed", "4", "--no-figures")
     assert (tmp_path / "runs" / "digits-set-001").is_dir()
 
 
@@ -216,7 +222,7 @@ def test_tensorboard_gets_the_metrics(cli, undrawn, tmp_path, monkeypatch):
     assert not (tmp_path / "b").exists()
 
 
-def test_extreme_runs_end_with_their_figures(cli, tmp_path):
+def test_extreme_runs_end_with_their_figures(cli, unrendered, tmp_path):
     """Nothing embeds but the whole network; nothing is removed; everything is; one epoch; fewer than the interval."""
     for number, options in enumerate(
         (
@@ -460,7 +466,7 @@ def test_bad_options_of_measure(cli, tmp_path, arguments, message):
     assert message in err
 
 
-def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
+def test_figures_are_redrawn_from_what_is_stored(cli, unrendered, tmp_path, trained_run):
     code, out, _ = cli("figures", trained_run.path, "--out", "drawn", "--format", "png,svg")
     assert code == 0
     names = {f"{n}.{f}" for n in set(FIGURES) - COMPARISONS for f in ("png", "svg")} | {"captions.json"}
@@ -476,7 +482,7 @@ def test_figures_are_redrawn_from_what_is_stored(cli, tmp_path, trained_run):
     assert "error" in err
 
 
-def test_several_runs_are_drawn_together(cli, tmp_path):
+def test_several_runs_are_drawn_together(cli, unrendered, tmp_path):
     for number, method in enumerate(("cht", "set", "set")):
         out = f"many/{method}-{number}"
         assert cli("train", *SMALL, "--method", method, "--seed", number, "--out", out, "--no-figures")[0] == 0

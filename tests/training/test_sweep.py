@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -162,10 +163,13 @@ def test_a_run_whose_process_is_killed_stops_no_other(config, tmp_path):
     config.write_text("[train]\nbatch_size = 100\n[grid]\nepochs = [100000, 2, 3]\n")
     endless = tmp_path / "out" / "epochs-100000" / "checkpoint.safetensors"
 
+    def trainings():  # not the idle workers that an earlier test's measuring left
+        return [child for child in multiprocessing.active_children() if isinstance(child, SpawnProcess)]
+
     def kill_the_last_one():
-        while len(told) < 2 or not endless.exists() or len(multiprocessing.active_children()) > 1:
+        while len(told) < 2 or not endless.exists() or len(trainings()) > 1:
             time.sleep(0.1)
-        multiprocessing.active_children()[0].kill()
+        trainings()[0].kill()
 
     told = []
     thread = threading.Thread(target=kill_the_last_one, daemon=True)
