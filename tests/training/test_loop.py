@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -85,26 +83,6 @@ def test_snapshot_every(every, kept, tmp_path):
     run = Run.create(tmp_path / "run")
     train(config(epochs=5, snapshot_every=every), run)
     assert run.epochs == kept
-
-
-def test_same_seed_same_bytes_whatever_the_threads(tmp_path):
-    program = (
-        "import sys; from netsparse import Run; from netsparse.training import *;"
-        "train(TrainConfig.resolve({'epochs': 3, 'scale': 2.0}), Run.create(sys.argv[1]))"
-    )
-    runs = []
-    for threads in ("1", "2"):
-        run = tmp_path / threads
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-        import os
-
-        subprocess.run(
-            [sys.executable, "-c", program, str(run)], check=True, env={**os.environ, **dict.fromkeys(names, threads)}
-        )
-        runs.append(run)
-    files = [*(f"snapshots/epoch-{e:04d}.safetensors" for e in range(4)), "checkpoint.safetensors", "config.toml"]
-    for file in files:
-        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes(), file
 
 
 def test_another_seed_is_another_run(tmp_path):

@@ -181,12 +181,12 @@ def test_a_run_whose_process_is_killed_stops_no_other(config, tmp_path):
 
 
 def test_jobs_change_no_result(config, tmp_path):
-    runs = read_sweep(config)[:3]
-    for jobs in (1, 2):
+    runs = read_sweep(config)[:4]
+    for jobs in (1, 4):
         outcomes = run_sweep(runs, tmp_path / str(jobs), lambda run: {"epochs": len(run.epochs)}, jobs)
         assert [(outcome.how, outcome.run.name) for outcome in outcomes] == [("trained", run.name) for run in runs]
     for run in runs:
-        one, two = (tmp_path / jobs / run.name / "checkpoint.safetensors" for jobs in "12")
+        one, two = (tmp_path / jobs / run.name / "checkpoint.safetensors" for jobs in "14")
         assert one.read_bytes() == two.read_bytes()
     with pytest.raises(NetsparseError, match="jobs must be at least 1"):
         run_sweep(runs, tmp_path, dict, 0)
