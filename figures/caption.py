@@ -16,6 +16,9 @@ from netsparse.figures.source import Source, groups_of
 
 Number: TypeAlias = float | int | str | None
 
+# Of captions.json; a file without one is of version 1.
+CAPTIONS_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Caption:

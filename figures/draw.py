@@ -12,12 +12,12 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from netsparse.errors import NetsparseError, NothingToDrawError
-from netsparse.figures.caption import caption
+from netsparse.figures.caption import CAPTIONS_VERSION, caption
 from netsparse.figures.source import groups_of
 from netsparse.figures.style import style
 from netsparse.registry import Registry
 from netsparse.run import Run
-from netsparse.storage import write_whole
+from netsparse.storage import check_version, write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 
@@ -62,16 +62,16 @@ def draw_figures(
     Returns
     -------
     paths : list of pathlib.Path
-        Files written, equal bytes for equal runs; the last is ``captions.json``: text and numbers of each figure in
-        the folder.
+        Files written, equal bytes for equal runs; the last is ``captions.json``: its ``format_version``, and text and
+        numbers of each figure in the folder.
     left_out : dict of str to str
         Figures that have nothing to show, and why.
 
     Raises
     ------
     NetsparseError
-        If a format, name or epoch is unknown, or the folder cannot be made; if a stored file is damaged, behind the
-        figures that do not need it.
+        If a format, name or epoch is unknown, the folder cannot be made, or a newer netsparse drew into it; if a stored
+        file is damaged or a newer netsparse wrote it, behind the figures that do not need it.
 
     Examples
     --------
@@ -123,7 +123,8 @@ def draw_figures(
     if paths:
         path = out / "captions.json"
         ordered = {name: captions[name] for name in FIGURES if name in captions}
-        write_whole(path, (json.dumps(ordered, indent=1, ensure_ascii=False) + "\n").encode())
+        told = {"format_version": CAPTIONS_VERSION, **ordered}
+        write_whole(path, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
         paths.append(path)
     if broken:
         reasons = dict.fromkeys(broken.values())
@@ -134,10 +135,12 @@ def draw_figures(
 
 def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:
     """Return the captions of the figures that lie in a folder and stay as they are."""
+    path = out / "captions.json"
     try:
-        found = json.loads((out / "captions.json").read_bytes())
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
+    check_version(f"{path}: captions", found.pop("format_version", 1), CAPTIONS_VERSION)
     there = {path.stem for path in out.iterdir() if path.suffix[1:] in FORMATS}
     return {name: own for name, own in found.items() if name in there and name not in redrawn}
 

@@ -17,9 +17,24 @@ import safetensors.numpy
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
-from netsparse.storage import read_layer_names, read_snapshot, write_snapshot, write_whole
+from netsparse.storage import (
+    check_version,
+    pack_header,
+    read_layer_names,
+    read_snapshot,
+    unpack_header,
+    write_snapshot,
+    write_whole,
+)
 
 METRIC_COLUMNS = ["epoch", "layer", "metric", "value"]
+
+# Of the files of a run directory, those that have no version are of version 1 (docs/run-directory.md).
+CONFIG_VERSION = 1
+ENVIRONMENT_VERSION = 1
+TABLE_VERSION = 1
+CORRELATIONS_FORMAT = "netsparse-correlations"
+CORRELATIONS_VERSION = 1
 
 _SNAPSHOT_NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
@@ -197,12 +212,12 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration (config.toml); empty if there is none."""
+        """The resolved configuration (config.toml) without its format version; empty if there is none."""
         path = self.path / "config.toml"
         if not path.is_file():
             return {}
         try:
-            return tomllib.loads(path.read_text("utf-8"))
+            return take_config(path, tomllib.loads(path.read_text("utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise NetsparseError(f"{path}: not valid TOML: {error}") from error
 
@@ -210,11 +225,26 @@ class Run:
         """Write config.toml."""
         import tomli_w
 
-        write_whole(self.path / "config.toml", tomli_w.dumps(dict(config)).encode())
+        told = {"format_version": CONFIG_VERSION, **config}
+        write_whole(self.path / "config.toml", tomli_w.dumps(told).encode())
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the run ran on (environment.json); empty if there is no such file or it cannot be read."""
+        path = self.path / "environment.json"
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        check_version(f"{path}: environment", found.pop("format_version", 1), ENVIRONMENT_VERSION)
+        return found
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write environment.json."""
-        write_whole(self.path / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())
+        told = {"format_version": ENVIRONMENT_VERSION, **environment}
+        write_whole(self.path / "environment.json", (json.dumps(told, indent=2) + "\n").encode())
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -246,8 +276,11 @@ class Run:
         if not self.correlations_path.is_file():
             return None
         try:
-            stored = safetensors.numpy.load_file(self.correlations_path)["correlations"]
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            with safetensors.safe_open(self.correlations_path, framework="numpy") as file:
+                version = unpack_header(file.metadata()).get("format_version", 1)
+                check_version(f"{self.correlations_path}: {CORRELATIONS_FORMAT}", version, CORRELATIONS_VERSION)
+                stored = file.get_tensor("correlations")
+        except (OSError, safetensors.SafetensorError) as error:
             raise NetsparseError(f"{self.correlations_path}: not a readable safetensors file: {error}") from error
         if stored.dtype != np.uint8 or stored.ndim != 2 or stored.shape[0] != stored.shape[1]:
             raise NetsparseError(f"{self.correlations_path}: holds no square matrix of bytes")
@@ -256,10 +289,23 @@ class Run:
     def write_correlations(self, correlations: np.ndarray) -> None:
         """Write correlations.safetensors: a byte an entry, |Pearson correlation| · 255."""
         stored = {"correlations": np.rint(255 * np.clip(correlations, 0, 1)).astype(np.uint8)}
-        write_whole(self.correlations_path, safetensors.numpy.save(stored))
+        header = pack_header(CORRELATIONS_FORMAT, CORRELATIONS_VERSION, {})
+        write_whole(self.correlations_path, safetensors.numpy.save(stored, header))
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', {len(self.epochs)} snapshots)"
+
+
+def take_config(path: Path | str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what a config.toml holds without its format version, which is checked.
+
+    Raises
+    ------
+    NetsparseError
+        If a newer netsparse wrote it.
+    """
+    check_version(f"{path}: configuration", options.pop("format_version", 1), CONFIG_VERSION)
+    return options
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -268,18 +314,26 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     NetsparseError
-        If it is not there or cannot be read.
+        If it is not there, cannot be read, or a newer netsparse wrote it.
     """
     if not path.is_file():
         raise NetsparseError(f"{path}: no such table")
     try:
-        return pd.read_parquet(path)
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise NetsparseError(f"{path}: not a readable Parquet table: {error}") from error
+    check_version(f"{path}: table", table.attrs.pop("format_version", 1), TABLE_VERSION)
+    return table
+
+
+def _to_parquet(table: pd.DataFrame, file: io.BytesIO) -> None:
+    marked = table.copy(deep=False)
+    marked.attrs = {"format_version": TABLE_VERSION, **table.attrs}  # pandas keeps them in the file's metadata
+    marked.to_parquet(file, index=False)
 
 
 _TABLE_WRITERS: dict[str, Callable[[pd.DataFrame, io.BytesIO], Any]] = {
-    ".parquet": lambda table, file: table.to_parquet(file, index=False),
+    ".parquet": _to_parquet,
     ".csv": lambda table, file: table.to_csv(file, index=False),
     ".json": lambda table, file: table.to_json(file, orient="records", double_precision=15, indent=1),
 }
@@ -302,6 +356,8 @@ def check_table_path(path: Path) -> None:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole, as ``.parquet``, ``.csv`` or ``.json`` (records) by the file's ending.
+
+    Only ``.parquet`` holds a format version, and the table's ``attrs``; the others are for other programs.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import safetensors.numpy
 import scipy.sparse as sp
 
 from netsparse.description import describe
-from netsparse.errors import MaskFormatError
+from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import LayerGraph, Snapshot
 
 SNAPSHOT_FORMAT = "netsparse-snapshot"
@@ -68,15 +68,50 @@ def unpack_header(metadata: dict[str, str] | None) -> dict[str, Any]:
     return header if isinstance(header, dict) else {}
 
 
+def check_version(what: str, found: object, known: int, error: type[NetsparseError] = NetsparseError) -> None:
+    """Refuse a file of a format version that this netsparse does not read: it reads 1 … ``known``.
+
+    Parameters
+    ----------
+    what : str
+        Which file, and what it is.
+    found, known : int
+        Its version, and the newest one that is read.
+    error : type
+        Of what is raised.
+
+    Raises
+    ------
+    NetsparseError
+        Of the given type.
+
+    Examples
+    --------
+    >>> check_version("run/metrics.parquet: table", 2, 1)
+    Traceback (most recent call last):
+    netsparse.errors.NetsparseError: run/metrics.parquet: table of format version 2: a newer netsparse wrote it, this
+    one (...) reads up to version 1; update netsparse
+    """
+    if type(found) is int and 1 <= found <= known:
+        return
+    if type(found) is int and found > known:
+        from netsparse import __version__
+
+        why = f"a newer netsparse wrote it, this one ({__version__}) reads up to version {known}; update netsparse"
+    else:
+        why = "versions are whole numbers from 1 on; the file is damaged"
+    raise error(f"{what} of format version {found!r}: {why}")
+
+
 def read_safetensors(
     path: Path, file_format: str, version: int, framework: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the header and all tensors of a netsparse file of the given format and version.
+    """Read the header and all tensors of a netsparse file of the given format, of this version or an earlier one.
 
     Raises
     ------
     MaskFormatError
-        If the file cannot be read, or is of another format or version.
+        If the file cannot be read, is of another format or of a newer version.
     """
     return _read(path, file_format, version, framework, with_tensors=True)
 
@@ -98,10 +133,7 @@ def _read(
         raise MaskFormatError(f"{path}: not a readable safetensors file: {error}") from error
     if header.get("format") != file_format:
         raise MaskFormatError(f"{path}: a safetensors file, but not a {file_format}")
-    if header.get("format_version") != version:
-        raise MaskFormatError(
-            f"{path}: {file_format} of format version {header.get('format_version')!r}; this netsparse reads {version}"
-        )
+    check_version(f"{path}: {file_format}", header.get("format_version"), version, MaskFormatError)
     return header, tensors
 
 

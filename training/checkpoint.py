@@ -14,6 +14,7 @@ from torch import nn
 
 from netsparse.errors import NetsparseError
 from netsparse.storage import pack_header, read_header, read_safetensors, write_whole
+from netsparse.training import old_checkpoints
 from netsparse.training.scheduler import TopologyScheduler
 from netsparse.training.writer import copy_to_host
 
@@ -88,20 +89,26 @@ def checkpoint_epoch(path: Path) -> int:
     Raises
     ------
     NetsparseError
-        If the file is missing, broken, or of another format version.
+        If the file is missing, broken, or of a newer format version.
     """
     return int(read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)["epoch"])
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:
-    """Put a stored state into freshly made objects of the same run; return its epoch.
+    """Put a stored state, also one of an earlier version, into freshly made objects of the same run; return its epoch.
 
     Raises
     ------
     NetsparseError
-        If the file is missing, broken, or belongs to another format version or another network.
+        If the file is missing, broken, or belongs to a newer format version or another network.
     """
     header, tensors = read_safetensors(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, "pt")
+    try:
+        header, tensors = old_checkpoints.renew(header, tensors, path, state)
+    except NetsparseError:
+        raise
+    except (KeyError, ValueError) as error:
+        raise NetsparseError(f"{path}: belongs to another network: {error}") from error
 
     changed = [name for name, value in state.options.items() if header["options"].get(name) != value]
     if changed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from netsparse.errors import NetsparseError
+from netsparse.run import take_config
 from netsparse.training.backends import BACKENDS
 from netsparse.training.data import DATASETS
 from netsparse.training.methods import Method, read_toml, resolve_method
@@ -161,14 +162,14 @@ class TrainConfig:
 
     @classmethod
     def read(cls, path: str | Path) -> dict[str, Any]:
-        """Read options from a TOML file, for `resolve`.
+        """Read options from a TOML file, for `resolve`; a run's config.toml is one.
 
         Raises
         ------
         NetsparseError
-            If the file is missing or not valid TOML.
+            If the file is missing or not valid TOML, or a newer netsparse wrote it.
         """
-        return read_toml(path)
+        return take_config(path, read_toml(path))
 
     @cached_property
     def resolved_method(self) -> Method:

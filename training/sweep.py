@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from netsparse.errors import NetsparseError
+from netsparse.harmless import file_name
 from netsparse.run import Run
 from netsparse.training.checkpoint import checkpoint_epoch
 from netsparse.training.config import TrainConfig
@@ -141,7 +141,7 @@ def _name(point: Mapping[str, Any]) -> str:
         str(value) if option == "variant" else f"{option.rsplit('.', 1)[-1]}-{_text(value)}"
         for option, value in point.items()
     ]
-    return re.sub(r"[^\w.+=-]+", "-", "_".join(parts)).strip("-.") or "run"
+    return file_name("_".join(parts))
 
 
 def _text(value: Any) -> str:
@@ -282,7 +282,7 @@ def _same(stored: Mapping[str, Any], config: TrainConfig) -> bool:
     wanted = config.as_dict()
     for name in ("device", "backend"):
         if wanted[name] == "auto":
-            wanted[name] = stored.get(name)
+            wanted[name] = stored.get(name, "auto")  # 0.1.0 had no backends
     return TrainConfig.resolve(stored).as_dict() == wanted
 
 

@@ -17,7 +17,6 @@ from netsparse.figures.report.tables import (
     add_comparison,
     commands,
     configuration,
-    environment,
     key_figures,
     measure_rows,
     measuring,
@@ -93,7 +92,7 @@ def payload_of(runs: Sequence[Run], meanings: Mapping[str, str], budget: int = B
         "configuration": configuration(groups),
         "dataset": _dataset(groups),
         "commands": commands(runs),
-        "environment": environment(runs[0]),
+        "environment": runs[0].environment,
         "communityColours": COMMUNITY_COLOURS,
         "layerColours": [to_hex(colour) for colour in palette(10)],
     }

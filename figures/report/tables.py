@@ -156,19 +156,10 @@ def _told(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def environment(run: Run) -> dict[str, Any]:
-    """Return what a run's environment.json tells; empty if there is none or it cannot be read."""
-    try:
-        found = json.loads((run.path / "environment.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def commands(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Return the commands that made the first run, train it again, and make what is seen: ``what`` and ``command``."""
     run = runs[0]
-    made = environment(run).get("command")
+    made = run.environment.get("command")
     found = []
     if isinstance(made, list) and made:
         found.append({"what": "Trained by", "command": shlex.join([Path(str(made[0])).name, *map(str, made[1:])])})

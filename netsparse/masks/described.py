@@ -20,6 +20,7 @@ from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
 from netsparse.masks.stored import HELD_BYTES_A_LINK
 from netsparse.matrices import check_bounds
+from netsparse.storage import check_version
 
 _EDITED = "; if the file was changed by hand, delete its description (netsparse)"
 
@@ -184,11 +185,7 @@ def read_description(text: Any, options: Options) -> Description | None:
         return None
     if not isinstance(told, dict) or told.get("format") != DESCRIPTION_FORMAT:
         return None
-    if told.get("format_version") != DESCRIPTION_VERSION:
-        raise MaskFormatError(
-            f"{DESCRIPTION_FORMAT} of format version {told.get('format_version')!r}; this netsparse reads "
-            f"{DESCRIPTION_VERSION}"
-        )
+    check_version(DESCRIPTION_FORMAT, told.get("format_version"), DESCRIPTION_VERSION, MaskFormatError)
     layers = told.get("layers")
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
         raise MaskFormatError("a broken description (netsparse): it names no layers")
