@@ -157,11 +157,22 @@ class Network:
 
     @cached_property
     def giant(self) -> np.ndarray:
-        """Nodes of the largest connected component, the first one of equals; ascending."""
+        """Nodes of the largest connected component, ascending.
+
+        Of equals the one of the highest degrees, compared from the highest on, so that the order of the nodes does not
+        decide; the first one only where all degrees are equal.
+        """
         if self.n_nodes == 0:
             return np.empty(0, np.int64)
         labels = self.components[1]
-        return np.flatnonzero(labels == np.bincount(labels).argmax())
+        sizes = np.bincount(labels)
+        largest = np.flatnonzero(sizes == sizes.max())
+        if len(largest) > 1:
+            nodes = np.flatnonzero(sizes[labels] == sizes.max())
+            nodes = nodes[np.lexsort((-self.degrees[nodes], labels[nodes]))]
+            degrees = self.degrees[nodes].reshape(len(largest), -1)  # a row a component, the highest first
+            largest = largest[np.lexsort(-degrees.T[::-1])]
+        return np.flatnonzero(labels == largest[0])
 
     @cached_property
     def sides(self) -> np.ndarray | None:
