@@ -143,8 +143,8 @@ class Done:
         told = {name: table.attrs.get(name) for name in ("seed", "nulls")}
         if None in told.values():
             raise NetsparseError(
-                "the table does not say with what seed and how many null models it was made, so it cannot be "
-                "completed; measure anew"
+                "the table does not say with what seed and how many null models it was made (those of netsparse 0.1.0 "
+                "do not), so it cannot be completed; measure anew: netsparse measure RUN --out RUN/measures.parquet"
             )
         for name, asked in (("seed", seed), ("nulls", nulls)):
             if told[name] != asked:
