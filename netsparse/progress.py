@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from netsparse.harmless import visible
 from netsparse.registry import summary_line
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def jobs_progress(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def _text(text: str, style: str = "") -> Text:
+    """Return a text that is shown as it is, whatever it holds: no markup, nothing that the terminal obeys."""
+    return Text(visible(text), style)
+
+
 def _console(file: IO[str] | None = None) -> Console:
     """Return a console for tables: never narrower than they need outside a terminal."""
     console = Console(file=file)
@@ -104,7 +110,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None)
     """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read."""
     ends = [found[0], found[-1]] if len(found) > 2 else found
     several, joined = len(found) > 1, any(masks.are_joined for masks in found)
-    shown = Table(title=Text(f"{title}: {found[0].form}"), title_justify="left")
+    shown = Table(title=_text(f"{title}: {found[0].form}"), title_justify="left")
     ends_of = ["source", "target"] if joined else []
     for heading in [*(["epoch"] if several else []), "layer", *ends_of, "shape", "kind"]:
         shown.add_column(heading)
@@ -116,7 +122,7 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None)
             cells = [row.layer, *groups, f"{row.n_source} × {row.n_target}", row.kind]
             shown.add_row(
                 *([str(masks.epoch)] if several else []),
-                *(Text(cell) for cell in cells),
+                *(_text(cell) for cell in cells),
                 f"{row.n_links:,}",
                 "–" if pd.isna(row.density) else f"{100 * row.density:.4g} %",
             )
@@ -124,11 +130,11 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None)
     console.print(shown if shown.row_count else shown.title)
     for masks in ends:
         at = f"Epoch {masks.epoch}: " if several else ""
-        console.print(Text(f"{at}{_told(masks)}"))
+        console.print(_text(f"{at}{_told(masks)}"))
     if len(found) > 2:
-        console.print(Text(f"{len(found)} epochs; the first and the last are shown."))
+        console.print(_text(f"{len(found)} epochs; the first and the last are shown."))
     for note in dict.fromkeys(note for masks in found for note in (*masks.read_as, *masks.notes)):
-        console.print(Text(f"{note[0].upper()}{note[1:]}."))
+        console.print(_text(f"{note[0].upper()}{note[1:]}."))
 
 
 def _told(masks: Masks) -> str:
@@ -154,11 +160,11 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
     n_columns = len(columns)
     if n_columns > _MOST_COLUMNS:
         columns = [*columns[: _MOST_COLUMNS // 2], *columns[-_MOST_COLUMNS // 2 :]]
-    shown = Table(title=Text(title), title_justify="left")
+    shown = Table(title=_text(title), title_justify="left")
     shown.add_column("measure", no_wrap=True)
     for epoch, scope, layer in columns:
         at = f"epoch {epoch}" if epoch >= 0 else ""
-        shown.add_column(Text(f"{layer if scope == 'layer' else 'network'}\n{at}".strip()), justify="right")
+        shown.add_column(_text(f"{layer if scope == 'layer' else 'network'}\n{at}".strip()), justify="right")
     cells = {
         (name, epoch, scope, layer): _cell(row)
         for name, epoch, scope, layer, row in zip(
@@ -171,20 +177,20 @@ def print_measures(title: str, table: pd.DataFrame) -> None:
         )
     }
     for name in sorted(set(rows["measure"])):
-        shown.add_row(name, *(cells.get((name, *column), "") for column in columns))
+        shown.add_row(_text(name), *(cells.get((name, *column), "") for column in columns))
     console = _console()
     console.print(shown)
     if n_columns > _MOST_COLUMNS:
-        console.print(Text(f"{n_columns} columns; the first and the last are shown: --out FILE keeps all"))
+        console.print(_text(f"{n_columns} columns; the first and the last are shown: --out FILE keeps all"))
     told = rows[rows["reason"] != ""].drop_duplicates(["measure", "layer", "reason"])
     for (name, reason), same in told.groupby(["measure", "reason"], sort=False):
         layers = [layer or "the network" for layer in same["layer"]]
         of = ", ".join(layers) if len(layers) <= 3 else f"{layers[0]} and {len(layers) - 1} others"
         speaks = reason.startswith(("failed: ", "refused: "))
         how = "has " if same["value"].notna().all() else "" if speaks else "is undefined: "
-        console.print(Text(f"{name} of {of} {how}{reason}"))
+        console.print(_text(f"{name} of {of} {how}{reason}"))
     if len(epochs) > 2:
-        console.print(Text(f"{len(epochs)} epochs were measured; the first and the last are shown"))
+        console.print(_text(f"{len(epochs)} epochs were measured; the first and the last are shown"))
 
 
 def _cell(row: Mapping[str, Any]) -> str:
@@ -206,7 +212,7 @@ def print_parts(parts: Mapping[str, Any]) -> None:
     """Print the names of a registry with a line each."""
     shown = Table(box=None, show_header=False, pad_edge=False)
     for name, part in parts.items():
-        shown.add_row(Text(name), Text(summary_line(part)))
+        shown.add_row(_text(name), _text(summary_line(part)))
     _console().print(shown)
 
 
@@ -214,10 +220,10 @@ def print_methods(methods: Mapping[str, Any]) -> None:
     """Print each method with its parts, those that are not what they are by default."""
     shown = Table(box=None, show_header=False, pad_edge=False)
     for name, method in methods.items():
-        shown.add_row(Text(name), Text(summary_line(method)))
+        shown.add_row(_text(name), _text(summary_line(method)))
         parts = {"topology": method.topology, "start_weights": method.start_weights, **method.changed_parts}
         told = "  ".join(f"{part}={_brief(value)}" for part, value in parts.items())
-        shown.add_row("", Text(told, style="dim"))
+        shown.add_row("", _text(told, style="dim"))
     _console().print(shown)
 
 
@@ -225,9 +231,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under headings."""
     shown = Table(pad_edge=False)
     for heading in headings:
-        shown.add_column(heading)
+        shown.add_column(_text(heading))
     for row in rows:
-        shown.add_row(*(Text(str(cell)) for cell in row))
+        shown.add_row(*(_text(str(cell)) for cell in row))
     _console().print(shown)
 
 
