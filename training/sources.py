@@ -32,7 +32,7 @@ class Source:
     parts : (str, str)
         Names of the training and the test part.
     urls : dict of str to str
-        Address and hash (``algorithm:digest``) of each file to download.
+        Address and SHA-256 of each file to download.
     debian : pathlib.Path or None
         Folder of a Debian package that holds them.
     hint : str
@@ -286,7 +286,7 @@ CIFAR10 = CifarSource(
     parts=("train", "test"),
     part_files={"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)},
     n_labels=1,
-    urls={f"{_CIFAR_URL}cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},
+    urls={f"{_CIFAR_URL}cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
     hint="They are in the archive cifar-10-binary.tar.gz of the CIFAR page. ",
     subfolder="cifar-10-batches-bin",
 )
@@ -296,7 +296,7 @@ CIFAR100 = CifarSource(
     parts=("train", "test"),
     part_files={"train": ("train.bin",), "test": ("test.bin",)},
     n_labels=2,  # the coarse one of 20, then the fine one
-    urls={f"{_CIFAR_URL}cifar-100-binary.tar.gz": "md5:03b5dce01913d631647c71ecec9e9cb8"},
+    urls={f"{_CIFAR_URL}cifar-100-binary.tar.gz": "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"},
     hint="They are in the archive cifar-100-binary.tar.gz of the CIFAR page. ",
     subfolder="cifar-100-binary",
 )
