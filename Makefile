@@ -1,18 +1,28 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint fuzz clean
+.PHONY: demo test lint security wheel fuzz clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
 
 test: .venv/.ready
-	.venv/bin/python -m pytest -n logical --maxprocesses 4 --cov --cov-report=term
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 --cov --cov-report=term --cov-report=json:.coverage_report.json
+	.venv/bin/python .ci/coverage.py .coverage_report.json
 
 lint: .venv/.ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+# What can be looked for without a network; tests/netsparse/test_security.py has the house's rules.
+security: .venv/.ready
+	.venv/bin/bandit --quiet --configfile pyproject.toml --recursive netsparse analysis training figures
+	.venv/bin/pip check
+
+# Wheel and sdist, installed and used elsewhere. FRESH=1: with their dependencies anew, which takes minutes and a network.
+wheel: .venv/.ready
+	NETSPARSE_FRESH=$(FRESH) .venv/bin/python -m pytest tests/release
 
 # Every reader of masks on files changed at random, each for MINUTES.
 MINUTES ?= 2

@@ -117,7 +117,7 @@ def _leiden(
 ) -> igraph.VertexClustering:
     """Run Leiden with random numbers of its own."""
     try:
-        igraph.set_random_number_generator(random.Random(seed))
+        igraph.set_random_number_generator(random.Random(seed))  # nosec B311 # repeatable, not secret
         return graph.community_leiden(
             objective_function=objective_function,
             n_iterations=n_iterations,

@@ -11,7 +11,6 @@ Examples
 """
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,10 +54,7 @@ __all__ = [
     "training",
 ]
 
-try:
-    __version__ = version("netsparse")
-except PackageNotFoundError:  # a clone that was not installed
-    __version__ = "0+uninstalled"
+__version__ = "0.2.0.dev0"  # here alone: the wheel's version and `netsparse --version` are taken from it
 
 
 def __getattr__(name: str) -> Any:

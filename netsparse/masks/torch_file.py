@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import UnpicklingError  # nosec B403 # the error alone, which torch.load(weights_only=True) raises
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
