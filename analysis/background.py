@@ -21,6 +21,8 @@ from netsparse.analysis.jobs import Unit, units_of
 from netsparse.analysis.measure import compute
 from netsparse.analysis.registry import Measure, choose
 from netsparse.errors import NetsparseError
+from netsparse.lock import hold
+from netsparse.orphans import end_with_parent
 from netsparse.run import Run
 
 _log = logging.getLogger("netsparse")
@@ -90,9 +92,10 @@ def measure_run(
     n_jobs : int
         Processes to share the work among.
     """
-    done = _there(run) if resume else None
-    table = compute(run_plan(run), n_jobs=n_jobs, done=done, keep=False, on_progress=on_progress)
-    run.write_measures(table)
+    with hold(run):
+        done = _there(run) if resume else None
+        table = compute(run_plan(run), n_jobs=n_jobs, done=done, keep=False, on_progress=on_progress)
+        run.write_measures(table)
 
 
 def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], object] | None = None) -> None:
@@ -114,9 +117,10 @@ def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], ob
     plan = [(unit, measures) for unit in units_of(run, run.epochs) if unit.scope == "layer"]
     if not plan:
         raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
-    done = run.measures.assign(run=run.name) if run.measures_path.is_file() else None  # it may have been renamed
-    nulls, seed = (0, 0) if done is None else (done.attrs.get("nulls", 0), done.attrs.get("seed", 0))
-    run.write_measures(compute(plan, nulls, seed, n_jobs=n_jobs, done=done, on_progress=on_progress))
+    with hold(run):
+        done = run.measures.assign(run=run.name) if run.measures_path.is_file() else None  # it may have been renamed
+        nulls, seed = (0, 0) if done is None else (done.attrs.get("nulls", 0), done.attrs.get("seed", 0))
+        run.write_measures(compute(plan, nulls, seed, n_jobs=n_jobs, done=done, on_progress=on_progress))
 
 
 def _there(run: Run) -> pd.DataFrame | None:
@@ -210,6 +214,7 @@ class BackgroundMeasuring:
 
 def _follow(path: str, receiver: Connection) -> None:
     """Measure the epochs that are told, until the training ends; in a process of its own."""
+    end_with_parent()  # which lets go of the run's lock as it dies: another process may write into it then
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training ends it
     if hasattr(os, "nice"):
         os.nice(19)

@@ -15,9 +15,10 @@ from netsparse.errors import NetsparseError, NothingToDrawError
 from netsparse.figures.caption import CAPTIONS_VERSION, caption
 from netsparse.figures.source import groups_of
 from netsparse.figures.style import style
+from netsparse.lock import in_turn
 from netsparse.registry import Registry
 from netsparse.run import Run
-from netsparse.storage import check_version, write_whole
+from netsparse.storage import check_version, clear_asides, write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 
@@ -70,8 +71,8 @@ def draw_figures(
     Raises
     ------
     NetsparseError
-        If a format, name or epoch is unknown, the folder cannot be made, or a newer netsparse drew into it; if a stored
-        file is damaged or a newer netsparse wrote it, behind the figures that do not need it.
+        If a format, name or epoch is unknown, the folder cannot be made or written, or a newer netsparse drew into it;
+        if a stored file is damaged or a newer netsparse wrote it, behind the figures that do not need it.
 
     Examples
     --------
@@ -99,16 +100,41 @@ def draw_figures(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NetsparseError(f"{out}: cannot make the folder: {error.strerror}") from error
+    try:
+        with in_turn(out / ".lock"):  # two processes that draw into one folder would forget each other's captions
+            clear_asides(out)
+            paths, left_out, broken = _draw_into(out, chosen, members, len(groups), formats, epochs, names is not None)
+    except OSError as error:
+        raise NetsparseError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from error
+    if broken:
+        reasons = dict.fromkeys(broken.values())
+        whys = "; ".join(f"{', '.join(name for name in broken if broken[name] == why)}: {why}" for why in reasons)
+        raise NetsparseError(f"{'the other figures are in ' + str(out) + '; ' if paths else ''}not drawn: {whys}")
+    return paths, left_out
+
+
+def _draw_into(
+    out: Path,
+    chosen: Mapping[str, Callable[..., Figure]],
+    members: Sequence[Any],
+    n_groups: int,
+    formats: Sequence[str],
+    epochs: Sequence[int] | None,
+    by_name: bool,
+) -> tuple[list[Path], dict[str, str], dict[str, str]]:
+    """Draw figures into a folder; return the files, what is left out, and what is not drawn for a damaged file."""
     paths: list[Path] = []
-    captions, left_out, broken = _captions_there(out, chosen), {}, {}
+    captions = _captions_there(out, chosen)
+    left_out: dict[str, str] = {}
+    broken: dict[str, str] = {}
     for name, draw in chosen.items():
-        if name in COMPARISONS and len(groups) < 2 and names is None:
+        if name in COMPARISONS and n_groups < 2 and not by_name:
             continue
         options = {"epochs": epochs} if epochs and "epochs" in inspect.signature(draw).parameters else {}
         try:
             figure = draw(members, **options)
         except NothingToDrawError as error:
-            if name not in RARE | COMPARISONS or names is not None:
+            if name not in RARE | COMPARISONS or by_name:
                 left_out[name] = str(error)
             continue
         except NetsparseError as error:  # a damaged file: the other figures are drawn all the same
@@ -126,11 +152,7 @@ def draw_figures(
         told = {"format_version": CAPTIONS_VERSION, **ordered}
         write_whole(path, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
         paths.append(path)
-    if broken:
-        reasons = dict.fromkeys(broken.values())
-        whys = "; ".join(f"{', '.join(name for name in broken if broken[name] == why)}: {why}" for why in reasons)
-        raise NetsparseError(f"{'the other figures are in ' + str(out) + '; ' if paths else ''}not drawn: {whys}")
-    return paths, left_out
+    return paths, left_out, broken
 
 
 def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:

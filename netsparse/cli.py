@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netsparse.errors import NetsparseError
+from netsparse.harmless import VisibleFormatter, file_name, visible
 
 if TYPE_CHECKING:
     from netsparse.run import Run
@@ -35,14 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     _show_warnings()
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+    _catch_signals()
     try:
         code = app(
             args=[argument for argument in arguments if argument != "--debug"],
             prog_name="netsparse",
             standalone_mode=False,
         )
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     except Exception as error:
         if debug:
             raise
@@ -55,10 +60,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 _INTERRUPTED = 130
 
+# Why a file cannot be written: it can be later, and then what was begun goes on.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
-def _terminate(number: int, frame: object) -> None:
-    """End as by Ctrl-C, so that worker processes end, too, and what was done is kept."""
-    raise KeyboardInterrupt
+
+# Two signals within so many seconds are one: torchrun and timeout pass on what the terminal has sent already.
+_AT_ONCE = 0.4
+
+_first_signal: float | None = None
+
+
+def _catch_signals() -> None:
+    """Stop in order at Ctrl-C and SIGTERM: worker processes end, too, and what was done is kept."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    global _first_signal
+    _first_signal = None
+    for number, default in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is default:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: object) -> None:
+    """Stop at the first signal; leave at once at a second Ctrl-C, which files survive as they do a power cut."""
+    global _first_signal
+    now = time.monotonic()
+    if _first_signal is None:
+        _first_signal = now
+        _write("netsparse: stopping; what is done is being kept (Ctrl-C once more leaves at once)\n")
+        raise KeyboardInterrupt
+    if number == signal.SIGINT and now - _first_signal > _AT_ONCE:
+        shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # the cursor, which progress bars hide
+        _write(f"{shown}netsparse: error: left at once; every file that was written is whole\n")
+        os._exit(_INTERRUPTED)
+
+
+def _write(text: str) -> None:
+    """Write to stderr from a signal's handler, which may have come into the midst of another line."""
+    with suppress(OSError):
+        os.write(2, text.encode())
 
 
 def _show_warnings() -> None:
@@ -67,7 +107,7 @@ def _show_warnings() -> None:
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setLevel(logging.WARNING)
-        handler.setFormatter(logging.Formatter("netsparse: %(levelname)s: %(message)s"))
+        handler.setFormatter(VisibleFormatter("netsparse: %(levelname)s: %(message)s"))
         log.addHandler(handler)
 
 
@@ -88,16 +128,21 @@ def _tell(error: Exception) -> int:
     return 1
 
 
+def _say(text: object, file: IO[str] | None = None, flush: bool = False) -> None:
+    """Print a text whose names may come from anywhere."""
+    print(visible(str(text)), file=file, flush=flush)
+
+
 def _complain(message: str) -> None:
     rank = os.environ.get("RANK", "0")  # of a process under torchrun
-    print(f"netsparse: error: {f'[process {rank}] ' if rank != '0' else ''}{message}", file=sys.stderr)
+    _say(f"netsparse: error: {f'[process {rank}] ' if rank != '0' else ''}{message}", file=sys.stderr)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
         from netsparse import __version__
 
-        print(f"netsparse {__version__}")
+        _say(f"netsparse {__version__}")
         raise typer.Exit()
 
 
@@ -278,6 +323,7 @@ def _train(
     config: TrainConfig, out: Path | None, measure_every: int | None, figures: bool, *, resume: bool = False
 ) -> None:
     """Train, measure and draw; in the first process of several."""
+    from netsparse.lock import hold
     from netsparse.run import Run
     from netsparse.training import processes
     from netsparse.training.data import load_dataset
@@ -290,27 +336,29 @@ def _train(
 
         check_tensorboard()
     data = load_dataset(config.dataset, config.data_dir, config.image_size)
-    with processes.group(config.device):
-        chosen = resolve_backend(config, data)
-        run = None
-        if processes.rank() == 0:
-            if resume:
-                run = Run(out or "")
-            else:
-                stem = f"{config.dataset}-{config.method_name}"
-                run = Run.create(out) if out is not None else Run.create_numbered(stem)
-        if run is None:
-            train_network(config, None, data=data, resume=resume)
-            return
+    with ExitStack() as stack:
+        with processes.group(config.device):
+            chosen = resolve_backend(config, data)
+            run = None
+            if processes.rank() == 0:
+                if resume:
+                    run = Run(out or "")
+                else:
+                    stem = file_name(f"{config.dataset}-{config.method_name}")
+                    run = Run.create(out) if out is not None else Run.create_numbered(stem)
+            if run is None:
+                train_network(config, None, data=data, resume=resume)
+                return
 
-        from netsparse.progress import training_progress
+            from netsparse.progress import training_progress
 
-        print(
-            f"Training {config.method_name} on {config.dataset}: {config.model}, sparsity {config.sparsity:g}, scale "
-            f"{config.scale:g}, {config.epochs} epochs, seed {config.seed}, backend {chosen}"
-            + (f", {processes.count()} processes" if processes.count() > 1 else "")
-        )
-        try:
+            stack.enter_context(hold(run))
+            stack.enter_context(_telling_how_to_go_on(run, config.epochs, resume))
+            _say(
+                f"Training {config.method_name} on {config.dataset}: {config.model}, sparsity {config.sparsity:g}, "
+                f"scale {config.scale:g}, {config.epochs} epochs, seed {config.seed}, backend {chosen}"
+                + (f", {processes.count()} processes" if processes.count() > 1 else "")
+            )
             with _measuring(run, config, measure_every, resume) as follow, training_progress(config.epochs) as show:
 
                 def tell(report: Any) -> None:
@@ -318,26 +366,51 @@ def _train(
                     follow(report.epoch)
 
                 result = train_network(config, run, tell, data, resume=resume)
-        except NetsparseError:
-            if not resume:
-                run.discard_if_empty()
-            raise
-    del data  # as much memory as measuring and drawing take
-    print(
-        f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
-        f"{100 * result.best_test_accuracy:.2f} % at epoch {result.best_epoch}, which validation chooses."
-    )
+        del data  # as much memory as measuring and drawing take
+        _say(
+            f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
+            f"{100 * result.best_test_accuracy:.2f} % at epoch {result.best_epoch}, which validation chooses."
+        )
+        _measure_and_draw(run, measure_every is not None, figures)
+
+
+def _measure_and_draw(run: Run, is_measured: bool, figures: bool) -> None:
+    """Do what follows a training."""
     from netsparse.analysis.background import measure_run
     from netsparse.progress import jobs_progress
 
     with jobs_progress("Measuring") as show_jobs:
-        measure_run(run, resume=measure_every is not None, on_progress=show_jobs)
-    print(f"\nRun directory  {run.path}")
+        measure_run(run, resume=is_measured, on_progress=show_jobs)
+    _say(f"\nRun directory  {run.path}")
     if figures:
         _draw(run, None, ["png"])
-        print(f"Figures        {run.figures_path}\nReport         {_report(run)}")
+        _say(f"Figures        {run.figures_path}\nReport         {_report(run)}")
     epochs_kept = run.epochs
-    print(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+    _say(f"Next           netsparse measure {run.path} --epochs {epochs_kept[0]},{epochs_kept[-1]}")
+
+
+@contextmanager
+def _telling_how_to_go_on(run: Run, epochs: int, resume: bool) -> Iterator[None]:
+    """Tell, when a training is stopped or a file cannot be written, what is kept and how it goes on."""
+    from netsparse.training.checkpoint import checkpoint_epoch
+
+    try:
+        yield
+    except (NetsparseError, OSError, KeyboardInterrupt) as error:
+        if not resume:
+            run.discard_if_empty()
+        cause = error if isinstance(error, OSError) else error.__cause__
+        may_go_on = isinstance(error, KeyboardInterrupt) or getattr(cause, "errno", None) in _UNWRITABLE
+        if not may_go_on or not run.path.is_dir() or not run.config:
+            raise
+        done = checkpoint_epoch(run.checkpoint_path) if run.checkpoint_path.is_file() else 0
+        kept = f"{done} of {epochs} epochs are kept" if done < epochs else "the training is done, what follows is not"
+        told = f"{kept}; go on with: netsparse train --resume {shlex.quote(str(run.path))}"
+        if isinstance(error, KeyboardInterrupt):
+            _say(f"netsparse: {told}", file=sys.stderr)
+            raise
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise NetsparseError(f"{why}\n{told}") from error
 
 
 @contextmanager
@@ -412,7 +485,7 @@ def _without_method(options: dict[str, Any], method: str) -> dict[str, Any]:
     own = {"early_stop", "parts"} | ({"sparsity", "backend"} if "dense" in (method, was.name) else set())
     dropped = sorted(name for name in own & set(options) if options[name] != {})
     if dropped:
-        print(
+        _say(
             f"netsparse: the file's {' and '.join(dropped)} belong to its method '{options['method']}'; "
             f"'{method}' takes its own default unless you say otherwise",
             file=sys.stderr,
@@ -426,7 +499,7 @@ def _draw(runs: Run | Sequence[Run], out: Path | None, formats: Sequence[str], *
     paths, left_out = draw_figures(runs, out, formats, *choice)
     for reason in dict.fromkeys(left_out.values()):
         names = [name for name, own in left_out.items() if own == reason]
-        print(f"netsparse: figure{'s' * (len(names) > 1)} {', '.join(names)} left out: {reason}", file=sys.stderr)
+        _say(f"netsparse: figure{'s' * (len(names) > 1)} {', '.join(names)} left out: {reason}", file=sys.stderr)
     return paths
 
 
@@ -450,22 +523,26 @@ def sweep(
 
     runs = read_sweep(config)
     folder = Path("runs") / config.stem if out is None else out
-    print(f"{len(runs)} runs in {folder}")
+    _say(f"{len(runs)} runs in {folder}")
 
     def tell(outcome: Any) -> None:
         numbers = outcome.numbers
         said = outcome.error or f"test accuracy {100 * numbers['final_test_accuracy']:.2f} %"
-        print(
+        _say(
             f"{outcome.how:<8} {outcome.run.name}: {said}", file=sys.stderr if outcome.error else sys.stdout, flush=True
         )
 
-    outcomes = run_sweep(runs, folder, _numbers, jobs, tell)
+    try:
+        outcomes = run_sweep(runs, folder, _numbers, jobs, tell)
+    except KeyboardInterrupt:
+        _say("netsparse: what was trained is kept; the same command goes on with it", file=sys.stderr)
+        raise
     if measure:
         _measure_missing([folder / outcome.run.name for outcome in outcomes if outcome.how != "failed"], jobs)
     table = sweep_table(outcomes)
     write_table(folder / "results.csv", table)
     print_sweep(table)
-    print(f"Written: {folder / 'results.csv'}")
+    _say(f"Written: {folder / 'results.csv'}")
     failed = [outcome.run.name for outcome in outcomes if outcome.how == "failed"]
     if failed:
         raise NetsparseError(f"{len(failed)} of {len(outcomes)} runs failed: {', '.join(failed)}")
@@ -597,7 +674,7 @@ def convert(
 
     options = _mask_options(tensors, rows, threshold, chain, graph, max_memory)
     for written in convert_masks(source, target, to, **options):
-        print(f"Written: {written}")
+        _say(f"Written: {written}")
 
 
 @app.command()
@@ -638,12 +715,13 @@ def measure(
 ) -> None:
     """Measure runs, snapshots or another program's masks, and print a table."""
     from netsparse.analysis.files import measure_files
+    from netsparse.lock import hold_table
     from netsparse.masks.options import Options
     from netsparse.progress import jobs_progress, print_masks, print_measures
 
     options = Options.of(**_mask_options(tensors, rows, threshold, chain, graph, max_memory))
     try:
-        with jobs_progress("Measuring") as show:
+        with hold_table(out) if out is not None else nullcontext(), jobs_progress("Measuring") as show:
             names, table = measure_files(
                 paths,
                 [name for name in measures.split(",") if name],
@@ -661,12 +739,12 @@ def measure(
             )
     except KeyboardInterrupt:
         if out is not None and out.suffix == ".parquet" and out.exists():
-            print(f"netsparse: what was measured is in {out}; go on with --resume", file=sys.stderr)
+            _say(f"netsparse: what was measured is in {out}; go on with --resume", file=sys.stderr)
         raise
     for path, name in names.items():
         print_measures(str(path), table[table["run"] == name])
     if out is not None:
-        print(f"Written: {out} ({len(table)} rows)")
+        _say(f"Written: {out} ({len(table)} rows)")
 
 
 def _epochs(text: str | None) -> list[int] | None:
@@ -713,7 +791,7 @@ def figures(
     if not paths:
         raise NetsparseError(f"{runs[0]}: there is nothing stored that a figure could be drawn from")
     for path in paths:
-        print(path)
+        _say(path)
 
 
 @app.command()
@@ -740,16 +818,18 @@ def film(
     from netsparse.analysis.background import embed_run
     from netsparse.figures.film import check_film
     from netsparse.figures.film import film as write_film
+    from netsparse.lock import hold
     from netsparse.progress import jobs_progress
     from netsparse.run import Run
 
     opened = Run(run)
     path = opened.path / "film.mp4" if out is None else out
     check_film(opened, path, layer, fps, seconds)
-    with jobs_progress("Measuring") as show:
-        embed_run(opened, jobs, on_progress=show)
-    with jobs_progress("Drawing") as show:
-        print(write_film(opened, path, layer, fps, seconds, show))
+    with hold(opened):
+        with jobs_progress("Measuring") as show:
+            embed_run(opened, jobs, on_progress=show)
+        with jobs_progress("Drawing") as show:
+            _say(write_film(opened, path, layer, fps, seconds, show))
 
 
 @app.command()
@@ -766,7 +846,7 @@ def report(
 
     Runs that differ by the seed alone become a mean with a band, others stand side by side.
     """
-    print(_report(_open(runs), out))
+    _say(_report(_open(runs), out))
 
 
 def _report(runs: Run | Sequence[Run], out: Path | None = None) -> Path:
@@ -787,7 +867,7 @@ def _open(paths: Sequence[Path]) -> list[Run]:
         return runs
     for run, where in at.items():
         if where:
-            print(f"netsparse: {run.path} left out: it stands at {where}; go on with --resume", file=sys.stderr)
+            _say(f"netsparse: {run.path} left out: it stands at {where}; go on with --resume", file=sys.stderr)
     return [run for run in runs if not at.get(run)]
 
 

@@ -36,6 +36,12 @@ TABLE_VERSION = 1
 CORRELATIONS_FORMAT = "netsparse-correlations"
 CORRELATIONS_VERSION = 1
 
+# The lock is an empty file, the second one tells who holds it (see `netsparse.lock`).
+LOCK_NAME, WRITER_NAME = ".lock", ".writer.json"
+
+# What there is of a run before its configuration: one that was killed by then has not begun.
+_AT_FIRST = frozenset({LOCK_NAME, WRITER_NAME, "log.txt", "environment.json", "snapshots"})
+
 _SNAPSHOT_NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 
@@ -88,7 +94,7 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path) -> Run:
-        """Make a new run directory. It must not exist, or be empty: nothing is ever overwritten.
+        """Make a new run directory. It must not exist, or be empty: no run is ever overwritten.
 
         Raises
         ------
@@ -98,9 +104,11 @@ class Run:
         path = Path(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            snapshots = path / "snapshots"
+            there = {part.name for part in path.iterdir()} - _AT_FIRST
+            if any(not name.endswith(".part") for name in there) or (snapshots.exists() and any(snapshots.iterdir())):
                 raise NetsparseError(f"{path} exists and is not empty; name another directory or remove it")
-            (path / "snapshots").mkdir()
+            snapshots.mkdir(exist_ok=True)
         except OSError as error:
             raise NetsparseError(f"{path}: cannot make the run directory: {error.strerror}") from error
         return cls(path)

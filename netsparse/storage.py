@@ -23,18 +23,29 @@ SNAPSHOT_VERSION = 1
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all: aside, fsync, rename."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    """Write a file so that it is there whole or not at all: aside, fsync, rename.
+
+    Raises
+    ------
+    OSError
+        Of this path, if it cannot be written; then it is as it was.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(aside, 0o666 & ~umask())
-        os.replace(aside, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(aside, 0o666 & ~umask())
+            os.replace(aside, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside)
+            raise
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)  # a full disk names none, all else the name aside
         raise
     with contextlib.suppress(OSError):  # not every file system lets a folder be synced
         folder = os.open(path.parent, os.O_RDONLY)
@@ -42,6 +53,24 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def clear_asides(folder: Path) -> None:
+    """Remove what `write_whole` left in a folder when it was killed. Nobody may be writing there now.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asides = [Path(folder) / name for name in (".metrics.parquet.abc_4567.part", "film.part")]
+    ...     for aside in asides:
+    ...         aside.touch()
+    ...     clear_asides(Path(folder))
+    ...     [aside.exists() for aside in asides]
+    [False, True]
+    """
+    for aside in folder.glob(".*.????????.part"):  # as tempfile names them
+        with contextlib.suppress(FileNotFoundError):
+            aside.unlink()
 
 
 def umask() -> int:

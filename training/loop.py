@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import nn
 
 from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
+from netsparse.harmless import VisibleFormatter
+from netsparse.lock import hold
 from netsparse.run import METRIC_COLUMNS, Run
 from netsparse.topologies import Correlations
 from netsparse.training import fused, processes
@@ -25,6 +28,7 @@ from netsparse.training.checkpoint import TrainingState, hold_checkpoint, load_c
 from netsparse.training.config import TrainConfig
 from netsparse.training.data import Dataset, load_dataset
 from netsparse.training.environment import describe_environment
+from netsparse.training.finite import DivergedError, check_finite
 from netsparse.training.images import ImageFiles
 from netsparse.training.models import MLP, TRUNKS, SandwichNetwork
 from netsparse.training.replica import Replica
@@ -136,8 +140,8 @@ def train(
     Raises
     ------
     NetsparseError
-        If the data are not to be found, the device is not there, or the loss is no longer finite (what was done until
-        then is in the run directory).
+        If the data are not to be found, the device is not there, another process writes into the run directory or it
+        cannot be written, or loss or weights are no longer finite (what was done until then is in the run directory).
 
     Examples
     --------
@@ -148,7 +152,7 @@ def train(
     ...     run.epochs
     [0, 1]
     """
-    with _log_file(run), _one_thread():
+    with hold(run) if run is not None else nullcontext(), _log_file(run), _one_thread():
         try:
             data = data or load_dataset(config.dataset, config.data_dir, config.image_size)
             return _train(config, run, on_epoch, data, resume)
@@ -170,8 +174,9 @@ def _train(
     device = choose_device(config.device)
     backend = resolve_backend(config, data)
     if run is not None and not (resume and run.config):
-        run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
         run.write_environment(describe_environment(device, config.seed))
+        # last: a run that has a configuration can be resumed
+        run.write_config({**config.as_dict(), "device": device.type, "backend": backend})
     correlations = _correlations(config, data)
     state = _start(config, data, device, backend, correlations)
     parts = Samples.of(data, device)
@@ -191,20 +196,24 @@ def _train(
         for epoch in range(done + 1, config.epochs + 1):
             started = time.perf_counter()
             values = {"learning_rate": float(state.lr_scheduler.get_last_lr()[0])}
-            values["train_loss"], updates, topology_seconds = _train_epoch(
-                state, replica, parts["train"], config.batch_size, config.augment
-            )
-            if not np.isfinite(values["train_loss"]):
-                raise NetsparseError(
-                    f"the training loss became {values['train_loss']} in epoch {epoch}: try a smaller --lr than "
-                    f"{config.lr}; what was done before is in {run.path if run else 'the run directory'}"
+            try:
+                values["train_loss"], updates, topology_seconds = _train_epoch(
+                    state, replica, parts["train"], config.batch_size, config.augment
                 )
+            except DivergedError as error:
+                kept = f"until epoch {epoch - 1} is kept in {run.path if run else 'the run directory'}"
+                raise DivergedError(
+                    f"epoch {epoch}: {error}. What was done {kept}; to resume it would end in the same way: train anew "
+                    f"with a smaller --lr than {config.lr:g}, or less --momentum than {config.momentum:g}"
+                ) from error
             trained = time.perf_counter()
             taken = state.topology.begin_snapshot(epoch)
             held = hold_checkpoint(state, epoch) if run is not None else None
             copied = time.perf_counter()
             for name in ("validation", "test"):
                 values[f"{name}_accuracy"], values[f"{name}_loss"] = _evaluate(state.model, parts[name])
+                if not np.isfinite(values[f"{name}_loss"]):
+                    _log.warning("epoch %d: the %s loss is %s", epoch, name, values[f"{name}_loss"])
             evaluated = time.perf_counter()
             snapshot = taken()
             values["anp_rate"] = _anp_rate(snapshot)
@@ -403,8 +412,9 @@ def _train_epoch(
         else:
             drawing = generator if augment else None
             total += _train_by_autograd(state, replica, samples, batches[done : done + n], drawing)
-        if not np.isfinite(total):  # no weights to update links by
-            return total, updates, seconds
+        if not np.isfinite(total):  # nor are there weights to update links by
+            raise DivergedError(f"the training loss became {total}")
+        check_finite(state.model.state_dict())
         done += n
         started = time.perf_counter()
         topology.step(n)
@@ -505,8 +515,13 @@ def _log_file(run: Run | None) -> Iterator[None]:
     if run is None:
         yield
         return
-    handler = logging.FileHandler(run.log_path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if run.log_path.is_symlink():  # what is appended to it must not land in another file
+        raise NetsparseError(f"{run.log_path} is a symbolic link; remove it, and the log is written there")
+    try:
+        handler = _LogFile(run.log_path, encoding="utf-8")
+    except OSError as error:
+        raise NetsparseError(f"{run.log_path}: cannot be written: {error.strerror}") from error
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(levelname)s %(message)s"))
     level = _log.level
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
@@ -515,4 +530,13 @@ def _log_file(run: Run | None) -> Iterator[None]:
     finally:
         _log.setLevel(level)
         _log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a line that did not fit on the disk
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """The log without tracebacks of its own: a disk that is full is told by what has to be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)

@@ -24,6 +24,7 @@ from netsparse.topologies import TOPOLOGIES, Correlations
 from netsparse.topologies.budget import link_budget
 from netsparse.training import processes
 from netsparse.training.chains import trace_chains
+from netsparse.training.finite import DivergedError, check_finite
 from netsparse.training.gradients import GradientWatch, LayerWatch
 from netsparse.training.layers import SparseLinear
 from netsparse.training.masked import write_graph
@@ -350,6 +351,8 @@ class TopologyScheduler:
         ------
         NetsparseError
             If n calls at once would pass over an update.
+        DivergedError
+            If weights are infinite or NaN when links are to be updated by them.
         """
         near = self.steps_to_update
         if n < 1 or (near is not None and n > near):
@@ -378,6 +381,13 @@ class TopologyScheduler:
 
     def _update(self) -> None:
         self._check_state()
+        try:
+            check_finite({f"layer '{layer.name}'": layer.weight for layer in self.layers})
+        except DivergedError as error:
+            raise DivergedError(
+                f"{error} at step {self.n_steps}: the training has diverged, there is nothing to update links by; take "
+                "a smaller learning rate, or clip the gradients"
+            ) from error
         frozen = {layer.name for layer in self.layers if layer.frozen}
         if self._watch is not None:
             self._watch.gather([layer.name for layer in self.layers if layer.name not in frozen])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import pandas as pd
 
 from netsparse.errors import NetsparseError
 from netsparse.harmless import file_name
+from netsparse.lock import hold
+from netsparse.orphans import end_with_parent
 from netsparse.run import Run
 from netsparse.training.checkpoint import checkpoint_epoch
 from netsparse.training.config import TrainConfig
@@ -226,14 +227,7 @@ def _in_its_process(config: TrainConfig, path: Path) -> tuple[str, str]:
 
 def _report(sender: Connection, config: TrainConfig, path: Path) -> None:
     """Train one run and send what came of it; end when the sweep does, be it killed."""
-
-    def end_with_parent() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     sender.send(_train_one(config, path))
 
 
@@ -257,20 +251,22 @@ def _train_one(config: TrainConfig, path: Path) -> tuple[str, str]:
     """Train one run, or go on with it; return how, and an error's text."""
     from netsparse.training.loop import train
 
-    fresh: Run | None = None
     try:
         there = path.is_dir() and any(path.iterdir())
         run = Run(path) if there else Run.create(path)
-        fresh = None if there else run
         stored = run.config
         if stored and not _same(stored, config):
             return "failed", f"{path}: a run with other options is there; remove it, or name another --out"
         if there and run.checkpoint_path.is_file() and checkpoint_epoch(run.checkpoint_path) == config.epochs:
             return "skipped", ""
-        train(config, run, resume=there)
+        with hold(run):
+            try:
+                train(config, run, resume=there)
+            except NetsparseError:
+                if not there:
+                    run.discard_if_empty()
+                raise
     except NetsparseError as error:
-        if fresh is not None:
-            fresh.discard_if_empty()
         return "failed", str(error)
     except Exception as error:  # told in the table; the other runs go on
         return "failed", f"{type(error).__name__}: {error}"

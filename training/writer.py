@@ -73,10 +73,15 @@ class BackgroundWriter:
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._jobs.put(None)
-        self._thread.join()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:  # the first one may come now, at the end of the training: it saves, too
+            self._thread.join()
+            raise
         if error is None:
             self._raise()
-        elif self._error is not None:  # one error leads out already
+        elif self._error is not None and self._error not in (error, getattr(error, "__cause__", None)):
+            # another error leads out already
             _log.error("not everything was written: %s", self._error)
 
 

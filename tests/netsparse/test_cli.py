@@ -63,7 +63,7 @@ def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
     assert "Report         runs/digits-cht-001/report.html" in out
     assert "Next           netsparse measure runs/digits-cht-001 --epochs 0,3" in out
     assert run.epochs == [0, 1, 2, 3]
-    drawn = {path.stem for path in run.figures_path.iterdir()}
+    drawn = {path.stem for path in run.figures_path.glob("[!.]*")}
     assert drawn == {*FIGURES, "captions"} - COMPARISONS
     assert "<script>" in (run.path / "report.html").read_text("utf-8")
     for name in ("config.toml", "environment.json", "metrics.parquet", "checkpoint.safetensors", "log.txt"):
@@ -470,7 +470,7 @@ def test_figures_are_redrawn_from_what_is_stored(cli, unrendered, tmp_path, trai
     code, out, _ = cli("figures", trained_run.path, "--out", "drawn", "--format", "png,svg")
     assert code == 0
     names = {f"{n}.{f}" for n in set(FIGURES) - COMPARISONS for f in ("png", "svg")} | {"captions.json"}
-    assert {path.name for path in (tmp_path / "drawn").iterdir()} == names
+    assert {path.name for path in (tmp_path / "drawn").glob("[!.]*")} == names
     assert {Path(line).name for line in out.splitlines()} == names
     assert cli("figures", trained_run.path, "--format", "bmp")[0] == 2
     code, _, err = cli("figures", tmp_path)
