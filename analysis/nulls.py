@@ -90,7 +90,7 @@ def erdos_renyi(graph: Any, seed: Any = 0) -> Network:
     layers = []
     for layer in network.layers:
         found = random(layer.biadjacency)
-        weights = None if layer.weights is None else rng.permutation(layer.weights)
+        weights = None if layer.weights is None else layer.weights[rng.permutation(layer.n_links)]
         layers.append(LayerGraph(layer.name, found, layer.source, layer.target, weights))
     return Network.of(Snapshot(layers, network.snapshot.epoch))
 

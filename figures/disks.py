@@ -136,12 +136,14 @@ def disks_of(
     found: list[Disk] = []
     for epoch, part in rows.groupby("epoch", sort=True):
         by = {str(name): own for name, own in part.groupby("measure")}
-        if "theta" not in by or "radius" not in by or not np.isfinite(by["radius"]["value"]).any():
+        if "theta" not in by or "radius" not in by:
             continue
         own = numbers[numbers["epoch"] == epoch].set_index("measure")["value"]
         told = {"gamma": gamma_of(by["radius"]["value"].to_numpy(float))}
         told |= {name: float(own.get(name, np.nan)) for name in NUMBERS}
-        found.append(_disk(layer, int(str(epoch)), by, told))
+        disk = _disk(layer, int(str(epoch)), by, told)
+        if disk.embedded.any():  # giant components below four nodes have radii and no angles
+            found.append(disk)
     return fitted(found) if aligned else found
 
 
@@ -153,9 +155,11 @@ def embedded_layers(measures: pd.DataFrame) -> list[str]:
     NothingToDrawError
         If nothing has one.
     """
-    rows = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
+    rows = _embedded(measures)
     if rows.empty:
-        raise NothingToDrawError("no layer has an embedding (none was measured, or all degrees are equal)")
+        raise NothingToDrawError(
+            "no layer has an embedding (none was measured, all degrees are equal, or no four neurons hang together)"
+        )
     return layer_names(rows) or [""]
 
 
@@ -167,12 +171,21 @@ def embedded_epochs(measures: pd.DataFrame, layer: str | None = None) -> list[in
     NothingToDrawError
         If there is none.
     """
-    rows = measures[(measures["measure"] == "radius") & (measures["scope"] == "node") & measures["value"].notna()]
+    rows = _embedded(measures)
     if layer is not None:
         rows = rows[rows["layer"] == layer]
     if rows.empty:
         raise NothingToDrawError(f"layer {layer!r} has no embedding" if layer else "nothing has an embedding")
     return sorted(int(epoch) for epoch in rows["epoch"].unique())
+
+
+def _embedded(measures: pd.DataFrame) -> pd.DataFrame:
+    """Return layer and epoch of every embedding, which has both angles and radii, in the table's order."""
+    rows = measures[(measures["scope"] == "node") & measures["value"].notna()]
+    radii, angles = (
+        rows.loc[rows["measure"] == name, ["layer", "epoch"]].drop_duplicates() for name in ("radius", "theta")
+    )
+    return radii.merge(angles)
 
 
 def gamma_of(radius: np.ndarray) -> float:
@@ -199,11 +212,17 @@ def gamma_of(radius: np.ndarray) -> float:
 
 def _disk(layer: str, epoch: int, by: dict[str, pd.DataFrame], numbers: dict[str, float]) -> Disk:
     base = by["theta"]
-    n = len(base)
+    neurons = ["group", "node"]
+    place = pd.MultiIndex.from_frame(base[neurons])
 
     def values(name: str, missing: float) -> np.ndarray:
-        own = by[name]["value"].to_numpy(float) if name in by and len(by[name]) == n else np.full(n, np.nan)
-        return np.where(np.isfinite(own), own, missing)
+        if name not in by:
+            return np.full(len(base), missing)
+        own = by[name]
+        if not (len(own) == len(base) and all((own[key].array == base[key].array).all() for key in neurons)):
+            own = own.drop_duplicates(neurons, keep="last").set_index(neurons).reindex(place)  # rows in another order
+        found = own["value"].to_numpy(float)
+        return np.where(np.isfinite(found), found, missing)
 
     return Disk(
         layer,

@@ -68,6 +68,8 @@ def measure_table(source: Source, ax: Axes | None = None) -> Figure:
     names = sorted({name for table in tables.values() for name in table.index.get_level_values("measure")})
     runs = {name: [runs_of(tables[id(c.group)], name, c.layer, c.end) for c in columns] for name in names}
     runs = {name: row for name, row in runs.items() if any(np.isfinite(values).any() for values in row)}
+    if not runs:
+        raise NothingToDrawError("no measure of a layer or network has a value")
     when = "first against last epoch" if {FIRST, LAST} <= {c.end for c in columns} else "last epoch"
     title = f"Measures{'' if len(groups) == 1 else ' of the whole network'}, {when}"
     with style():

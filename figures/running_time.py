@@ -9,7 +9,7 @@ from netsparse.figures.caption import tell
 from netsparse.figures.curves import legend
 from netsparse.figures.outcomes import SECONDS, having, mean_sd, told_runs
 from netsparse.figures.source import Group, Source, curve_of
-from netsparse.figures.style import axes_for, plain, style
+from netsparse.figures.style import axes_for, style, within
 
 # Of the parts, none of them a method's.
 _COLOURS = ("#5e3c99", "#b2abd2", "#4d4d4d", "#bababa")
@@ -66,7 +66,7 @@ def running_time(source: Source, ax: Axes | None = None) -> Figure:
             name = "" if alone else f"{group.label}, "
             numbers |= {f"{name}{metric}": seconds for metric, seconds in split.items()}
             numbers[f"{name}total_seconds"] = total
-        axes.set_yticks(range(len(drawn)), [plain(group.label) for group in groups])
+        axes.set_yticks(range(len(drawn)), [within(group.label, 1.2) for group in groups])
         axes.set(
             title="Running time",
             xlabel="seconds an epoch (beside: whole run)",
@@ -100,12 +100,14 @@ def _clock(seconds: float) -> str:
 
     Examples
     --------
-    >>> _clock(8.25), _clock(75), _clock(7300)
-    ('8.2 s', '1:15 min', '2:02 h')
+    >>> _clock(8.25), _clock(75), _clock(7300), _clock(9e9)
+    ('8.2 s', '1:15 min', '2:02 h', '2.5e+06 h')
     """
     if not np.isfinite(seconds):
         return "–"
     if seconds < 60:
         return f"{seconds:.1f} s"
+    if seconds >= 3.6e6:
+        return f"{seconds / 3600:.2g} h"
     unit, small = ("min", round(seconds)) if seconds < 3600 else ("h", round(seconds / 60))
     return f"{small // 60}:{small % 60:02d} {unit}"

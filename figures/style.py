@@ -1,5 +1,7 @@
 """One style for print: sizes in inches, small type, colours that colour-blind readers can tell apart."""
 
+import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +43,8 @@ METHOD_COLOURS = {
     "dense": "#000000",
 }
 _LINES = ("-", "--", ":", "-.")
+# Control characters, surrogates, private and unassigned ones, ends of lines and paragraphs.
+_UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _RC: dict[Any, Any] = {
@@ -69,7 +73,9 @@ _RC: dict[Any, Any] = {
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in netsparse's style, and leave the user's own as it was."""
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC), warnings.catch_warnings():
+        # a character that the font lacks is an empty box in PNG and PDF; SVG keeps it as text
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         yield
 
 
@@ -137,8 +143,12 @@ def axes_for(ax: Axes | None, width: float = COLUMN, height: float = 2.6) -> tup
 
 
 def plain(name: str) -> str:
-    """Return a name so that matplotlib shows it as it is, and does not read ``$`` as mathematics."""
-    return name.replace("$", r"\$")
+    """Return a name so that matplotlib shows it as it is, and does not read ``$`` as mathematics.
+
+    What nobody can see, such as the ends of lines, is shown as �.
+    """
+    seen = "".join("\ufffd" if unicodedata.category(letter) in _UNSEEN else letter for letter in name)
+    return seen.replace("$", r"\$")
 
 
 def within(name: str, width: float) -> str:

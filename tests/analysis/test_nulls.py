@@ -113,6 +113,13 @@ def test_erdos_renyi_layers_of_a_network(chain):
     assert erdos_renyi(full, 0).layers[0] == full
 
 
+def test_a_layer_with_weights_and_without_links_has_null_models():
+    empty = LayerGraph.from_weight(np.zeros((3, 2)))
+    assert erdos_renyi(empty).layers[0].weights.tolist() == []
+    table = measure(empty, ["n_links"], nulls=2)
+    assert table[["value", "null_mean", "er_mean"]].to_numpy().tolist() == [[0, 0, 0]]
+
+
 def test_bad_requests():
     with pytest.raises(NetsparseError, match="negative"):
         rewired(nx.path_graph(4), 0, -1)

@@ -287,3 +287,21 @@ def test_gamma_of_a_disk_is_that_of_its_radii():
         assert gamma_of(shuffled) == pytest.approx(gamma, rel=1e-6)
     for nothing in ([], [np.nan], [1.0], [0.0, 0.0]):
         assert np.isnan(gamma_of(np.array(nothing)))
+
+
+def test_rows_in_any_order_make_the_same_disk():
+    layer = ns.LayerGraph.from_mask(np.random.default_rng(0).random((12, 10)) < 0.3)
+    table = ns.measure(ns.Snapshot([layer], epoch=0))
+    wanted, found = (disks_of(rows, "layer")[0] for rows in (table, table.sample(frac=1, random_state=0)))
+    neurons = ("theta", "radius", "community", "degree")
+    mine, its = (
+        {
+            (group, node): values
+            for group, node, *values in zip(
+                disk.group, disk.node, *(getattr(disk, name) for name in neurons), strict=True
+            )
+        }
+        for disk in (wanted, found)
+    )
+    assert all(np.array_equal(mine[neuron], its[neuron], equal_nan=True) for neuron in mine)
+    assert len(mine) == len(its) == 22

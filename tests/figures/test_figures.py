@@ -185,6 +185,42 @@ def test_names_that_matplotlib_would_read_as_mathematics(tmp_path):
         assert render(FIGURES["overlap"](metrics), "png")
 
 
+def test_names_of_letters_that_are_unseen_or_that_the_font_lacks(tmp_path):
+    """Warnings are errors here: nobody is told by one of each letter."""
+    metrics = pd.DataFrame({"epoch": [1, 2] * 2, "layer": ["層", "層", "\x0ea\r\n", "\x0ea\r\n"], "metric": "overlap"})
+    figure = FIGURES["overlap"](metrics.assign(value=[0.5, 0.9, 0.6, 0.8]))
+    assert "層".encode() in render(figure, "svg")
+    assert "�a��".encode() in render(figure, "svg")
+    assert render(figure, "png")
+
+
+def test_names_longer_than_a_figure_are_cut():
+    metrics = pd.DataFrame({"epoch": 1, "layer": "", "metric": "training_seconds", "value": [1.0]})
+    figure = FIGURES["running_time"]({"long" * 50: metrics, "b": metrics.assign(value=1e300)})
+    assert render(figure, "svg")
+
+
+def test_a_giant_component_too_small_to_embed_has_radii_and_no_disk():
+    """Three neurons in a row have two degrees, so radii, but no angles."""
+    rng = np.random.default_rng(0)
+    small = ns.LayerGraph.from_mask([[1, 1]], "small", "a", "b")
+    table = ns.measure(Snapshot([small], epoch=0))
+    assert table.query("measure == 'radius' and scope == 'node'")["value"].notna().any()
+    for name in ("hyperbolic_disk", "hyperbolic_epochs", "sandwich"):
+        with pytest.raises(NothingToDrawError, match="no layer has an embedding"):
+            FIGURES[name](table)
+    large = ns.LayerGraph.from_mask(rng.random((12, 12)) < 0.3, "large", "c", "d")
+    beside = ns.measure(Snapshot([small, large], epoch=0))
+    titles = [ax.get_title() for ax in FIGURES["hyperbolic_disk"](beside).axes if ax.get_title()]
+    assert [title.split(",")[0] for title in titles] == ["large"]
+
+
+def test_a_table_of_nothing_but_reasons_is_not_drawn():
+    table = ns.measure(Snapshot([ns.LayerGraph.from_mask(np.zeros((0, 0)))], epoch=0), ["modularity", "mean_degree"])
+    with pytest.raises(NothingToDrawError, match="no measure of a layer or network has a value"):
+        FIGURES["measure_table"](table)
+
+
 def test_a_layer_that_never_regrew_a_link_is_left_out_of_the_overlap():
     metrics = pd.DataFrame({"epoch": [1, 1], "layer": ["a", "b"], "metric": "overlap", "value": [np.nan, 0.5]})
     assert len(ns.figures.overlap(metrics).axes[0].lines) == 1
@@ -223,4 +259,4 @@ def test_a_damaged_file_costs_its_own_figures_alone(trained_run, tmp_path):
     run.correlations_path.write_bytes(b"damaged")
     with pytest.raises(NetsparseError, match=r"the other figures are in .*; not drawn: csti: .*correlations"):
         draw_figures(run, tmp_path / "f", ["svg"], ["csti", "accuracy", "overlap"])
-    assert {path.name for path in (tmp_path / "f").iterdir()} == {"accuracy.svg", "overlap.svg", "captions.json"}
+    assert {path.name for path in (tmp_path / "f").glob("[!.]*")} == {"accuracy.svg", "overlap.svg", "captions.json"}
