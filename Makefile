@@ -1,7 +1,7 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint security wheel fuzz clean
+.PHONY: demo test lint security wheel docs fuzz clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
@@ -24,6 +24,10 @@ security: .venv/.ready
 wheel: .venv/.ready
 	NETSPARSE_FRESH=$(FRESH) .venv/bin/python -m pytest tests/release
 
+# The documentation site, in the folder site; a warning is an error.
+docs: .venv/.docs-ready
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+
 # Every reader of masks on files changed at random, each for MINUTES.
 MINUTES ?= 2
 fuzz: .venv/.ready
@@ -34,5 +38,9 @@ fuzz: .venv/.ready
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/.ready
 
+.venv/.docs-ready: .venv/.ready
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch .venv/.docs-ready
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,45 +1,127 @@
-"""Every Python block of the README and the docs runs, and every command of the README is one that the program knows."""
+"""Every code block of the README and the docs is run, or checked by the program where it takes hours or other data."""
 
+import doctest
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from netsparse.cli import app, main
+from netsparse.training.methods import resolve_method
+from netsparse.training.sweep import read_sweep
 
 ROOT = Path(__file__).parents[2]
-MASKS = ROOT / "docs" / "masks.md"  # is run from top to bottom, commands and all
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page != MASKS)]
-BLOCKS = [
-    (page.name, block)
-    for page in PAGES
-    for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-]
+DOCS = ROOT / "docs"
+# Run from top to bottom in an empty folder, commands and all.
+STORIES = [DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md")), DOCS / "masks.md"]
+# Of the others each Python block runs by itself, in a run directory.
+OTHERS = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if page not in STORIES)]
+CONTRIBUTING = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.M | re.S)
 
 
-@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page}-{i}" for i, (page, _) in enumerate(BLOCKS)])
+def blocks(page):
+    """Give kind, text and place of a page's fenced blocks."""
+    text = page.read_text("utf-8")
+    return [(found[2].strip(), found[3], found.start()) for found in FENCE.finditer(text)]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+ALONE = [(page, block) for page in OTHERS for kind, block, _ in blocks(page) if kind == "python"]
+
+
+@pytest.mark.parametrize("page", [*STORIES, *OTHERS, *CONTRIBUTING], ids=name)
+def test_every_block_is_of_a_kind_that_is_checked(page):
+    """What no test runs is plain text: output, a drawing."""
+    checked = {"python", "sh", "toml", "text"} | ({"pycon", "console"} if page in STORIES else set())
+    assert {kind for kind, _, _ in blocks(page)} <= checked
+
+
+@pytest.mark.parametrize(("page", "block"), ALONE, ids=[f"{name(page)}-{i}" for i, (page, _) in enumerate(ALONE)])
 def test_python_blocks_run(page, block, trained_run, tmp_path, monkeypatch):
-    monkeypatch.chdir(trained_run.path)
-    exec(compile(block.replace("epoch-0007", "epoch-0004"), page, "exec"), {})
+    monkeypatch.chdir(trained_run.path if "epoch-0007" in block else tmp_path)
+    exec(compile(block.replace("epoch-0007", "epoch-0004"), name(page), "exec"), {})
 
 
-def test_the_readmes_commands_are_known():
-    text = (ROOT / "README.md").read_text("utf-8")
-    commands = re.findall(r"^    netsparse (\w+)(.*)$", text, re.M)
-    assert len(commands) >= 4
-    for command, rest in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "netsparse", command, "--help"], capture_output=True, text=True, check=True
-        )
-        for option in re.findall(r"--[\w-]+", rest):
-            assert option in done.stdout
+@pytest.mark.parametrize("page", STORIES, ids=name)
+def test_stories_run_from_top_to_bottom(page, tmp_path, monkeypatch, capfd):
+    """Python blocks share their names; commands print the lines that the page shows, where … stands for anything."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    names: dict[str, object] = {}
+    for kind, block, start in blocks(page):
+        if kind == "python":
+            exec(compile(block, name(page), "exec"), names)
+        elif kind == "pycon":
+            runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+            example = doctest.DocTestParser().get_doctest(block, {}, name(page), name(page), 0)
+            example.globs = names
+            runner.run(example, clear_globs=False)
+            assert runner.failures == 0, capfd.readouterr().out
+        elif kind == "toml":
+            file = re.search(r"[Ss]ave this as `([\w.-]+)`:\s*$", page.read_text("utf-8")[:start])
+            assert file, f"{name(page)}: a block of TOML needs a name"
+            Path(file[1]).write_text(block, "utf-8")
+        elif kind == "console":
+            for part in re.split(r"^\$ netsparse ", block, flags=re.M)[1:]:
+                command, *shown = part.splitlines()
+                capfd.readouterr()
+                main(shlex.split(command))
+                printed = capfd.readouterr().out
+                for line in shown:
+                    pattern = ".*".join(re.escape(piece.strip()) for piece in line.split("…"))
+                    assert re.search(pattern, printed), f"{command}: {line}\n{printed}"
+
+
+def commands(page):
+    """Give the shell commands of a page that its test does not run."""
+    text = page.read_text("utf-8")
+    fenced = "".join(block for kind, block, _ in blocks(page) if kind == "sh")
+    indented = "\n".join(re.findall(r"^    (\S.*)$", FENCE.sub("", text), re.M))
+    return [
+        line for line in f"{fenced}\n{indented}".splitlines() if re.match(r"netsparse |torchrun .*netsparse ", line)
+    ]
+
+
+COMMANDS = [(page, line) for page in [*STORIES, *OTHERS, *CONTRIBUTING] for line in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{name(page)}-{i}" for i, (page, _) in enumerate(COMMANDS)])
+def test_commands_that_are_not_run_are_ones_that_the_program_takes(page, line, monkeypatch):
+    words = shlex.split(line, comments=True)
+    command, *rest = words[words.index("netsparse") + 1 :]
+    known = typer.main.get_command(app).commands[command]
+    context = known.make_context(command, list(rest))  # options that there are, values of their types
+    if command == "train" and not {"resume", "config"} & {key for key, value in context.params.items() if value}:
+        taken = []
+        monkeypatch.setattr("netsparse.cli._train", lambda config, *_, **__: taken.append(config))
+        rest = ["cht" if word.endswith(".toml") else word for word in rest]
+        main([command, *rest])  # and ones that go together
+        assert len(taken) == 1
+
+
+def test_there_are_commands_to_check():
+    assert len(COMMANDS) > 40
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=name)
+def test_toml_blocks_are_methods_or_sweeps(page, tmp_path):
+    for kind, block, _ in blocks(page):
+        if kind == "toml":
+            file = tmp_path / "block.toml"
+            file.write_text(block, "utf-8")
+            assert read_sweep(file) if "[grid]" in block else resolve_method(file)
 
 
 def test_the_page_of_measures_names_all_of_them_and_no_others():
     from netsparse.analysis import list_measures
 
-    text = (ROOT / "docs" / "measures.md").read_text("utf-8")
+    text = (DOCS / "measures.md").read_text("utf-8")
     told = re.findall(r"^\| `(\w+)` \| (fast|standard|full) \| ([\w, ]*) \|", text, re.M)
     assert [(name, level, by.strip()) for name, level, by in told] == [row[:3] for row in list_measures()]
 
@@ -47,26 +129,5 @@ def test_the_page_of_measures_names_all_of_them_and_no_others():
 def test_the_page_of_figures_names_all_of_them_and_no_others():
     from netsparse.figures import FIGURES
 
-    text = (ROOT / "docs" / "figures.md").read_text("utf-8")
+    text = (DOCS / "figures.md").read_text("utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == set(FIGURES)
-
-
-def test_the_page_of_masks_runs_from_top_to_bottom(tmp_path, monkeypatch, capfd):
-    """Its Python blocks share their names; its commands print the lines that the page shows."""
-    from netsparse.cli import main
-
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    blocks = re.findall(r"^```(python|console)\n(.*?)^```", MASKS.read_text("utf-8"), re.M | re.S)
-    assert len(blocks) > 8
-    for kind, block in blocks:
-        if kind == "python":
-            exec(compile(block, MASKS.name, "exec"), names)
-            continue
-        for part in re.split(r"^\$ netsparse ", block, flags=re.M)[1:]:
-            command, *shown = part.splitlines()
-            capfd.readouterr()
-            main(shlex.split(command))
-            printed = capfd.readouterr().out
-            for line in shown:
-                assert line.strip() in printed, f"{command}: {line}"
