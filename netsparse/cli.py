@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from netsparse.errors import NetsparseError
-from netsparse.harmless import VisibleFormatter, file_name, visible
+from netsparse.harmless import VisibleFormatter, visible
 
 if TYPE_CHECKING:
     from netsparse.run import Run
@@ -344,7 +344,7 @@ def _train(
                 if resume:
                     run = Run(out or "")
                 else:
-                    stem = file_name(f"{config.dataset}-{config.method_name}")
+                    stem = f"{config.dataset}-{config.method_name}"
                     run = Run.create(out) if out is not None else Run.create_numbered(stem)
             if run is None:
                 train_network(config, None, data=data, resume=resume)

@@ -16,6 +16,7 @@ from netsparse.figures.labels import flat
 from netsparse.figures.outcomes import SECONDS, outcome
 from netsparse.figures.report.curves import Curves, rounded, table_of
 from netsparse.figures.source import Group
+from netsparse.harmless import visible
 from netsparse.run import Run
 
 # What the measures' table tells of chance: prefix of its columns -> what the page calls the null model.
@@ -162,7 +163,7 @@ def commands(runs: Sequence[Run]) -> list[dict[str, str]]:
     made = run.environment.get("command")
     found = []
     if isinstance(made, list) and made:
-        found.append({"what": "Trained by", "command": shlex.join([Path(str(made[0])).name, *map(str, made[1:])])})
+        found.append({"what": "Trained by", "command": _quoted([Path(str(made[0])).name, *map(str, made[1:])])})
     if (run.path / "config.toml").is_file():
         found.append(_command("Train it again", "train", "--config", str(run.path / "config.toml")))
     if run.epochs:
@@ -195,4 +196,9 @@ def _paths(runs: Sequence[Run]) -> list[str]:
 
 
 def _command(what: str, *words: str) -> dict[str, str]:
-    return {"what": what, "command": shlex.join(["netsparse", *words])}
+    return {"what": what, "command": _quoted(["netsparse", *words])}
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """Return a command for a shell; what is seen of it is what is copied."""
+    return shlex.join(map(visible, words))
