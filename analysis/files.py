@@ -16,7 +16,7 @@ from netsparse.errors import NetsparseError
 from netsparse.masks import Masks
 from netsparse.masks.files import check_run, files_of, is_run, scan_all
 from netsparse.masks.options import Options
-from netsparse.run import check_table_path, read_table, write_table
+from netsparse.run import check_table_path, read_table, told_epochs, write_table
 
 
 def measure_files(
@@ -191,5 +191,5 @@ def _at(path: Path, several: list[Masks], epochs: Sequence[int]) -> list[Masks]:
     wanted = [several[-1].epoch if epoch == -1 else epoch for epoch in epochs]
     missing = [epoch for epoch in wanted if epoch not in by_epoch]
     if missing:
-        raise NetsparseError(f"{path}: no masks of epoch {missing[0]}; there are {[m.epoch for m in several]}")
+        raise NetsparseError(f"{path}: no masks of epoch {missing[0]}; there are {told_epochs([*by_epoch])}")
     return [by_epoch[epoch] for epoch in wanted]

@@ -17,7 +17,7 @@ from netsparse.figures.source import groups_of
 from netsparse.figures.style import style
 from netsparse.lock import in_turn
 from netsparse.registry import Registry
-from netsparse.run import Run
+from netsparse.run import Run, told_epochs
 from netsparse.storage import check_version, clear_asides, write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
@@ -171,9 +171,7 @@ def _check_epochs(runs: Sequence[Run], epochs: Sequence[int] | None) -> None:
     for run in runs:
         missing = sorted(set(epochs or ()) - set(run.epochs))
         if missing:
-            raise NetsparseError(
-                f"{run.path}: no snapshot of epoch {missing[0]}; there are {', '.join(map(str, run.epochs)) or 'none'}"
-            )
+            raise NetsparseError(f"{run.path}: no snapshot of epoch {missing[0]}; there are {told_epochs(run.epochs)}")
 
 
 def _lay_out(figure: Figure) -> None:

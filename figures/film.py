@@ -20,7 +20,7 @@ from netsparse.figures.labels import dataset_name, method_name, told
 from netsparse.figures.outcomes import anp_curve
 from netsparse.figures.source import Trained, curve_of
 from netsparse.figures.style import METHOD_COLOURS
-from netsparse.run import Run
+from netsparse.run import Run, told_epochs
 from netsparse.storage import write_whole
 
 
@@ -133,7 +133,7 @@ def check_film(
     epochs = run.epochs
     if len(epochs) < 2:
         raise NetsparseError(
-            f"{run.path}: a film needs snapshots of at least two epochs; there are those of {epochs or 'none'}"
+            f"{run.path}: a film needs snapshots of at least two epochs; there are those of {told_epochs(epochs)}"
         )
     names = run.layer_names(epochs[0])
     for name in layers or ():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ LOCK_NAME, WRITER_NAME = ".lock", ".writer.json"
 
 # What there is of a run before its configuration: one that was killed by then has not begun.
 _AT_FIRST = frozenset({LOCK_NAME, WRITER_NAME, "log.txt", "environment.json", "snapshots"})
+
+# Epochs that a message names one by one.
+_MOST_TOLD = 20
 
 _SNAPSHOT_NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
@@ -177,8 +181,8 @@ class Run:
 
     @property
     def epochs(self) -> list[int]:
-        """Epochs of which there is a snapshot, ascending."""
-        found = (_SNAPSHOT_NAME.fullmatch(path.name) for path in self.snapshots_path.iterdir())
+        """Epochs of which there is a snapshot, ascending; the folder is listed each time."""
+        found = map(_SNAPSHOT_NAME.fullmatch, os.listdir(self.snapshots_path))
         return sorted(int(match[1]) for match in found if match)
 
     def snapshot(self, epoch: int) -> Snapshot:
@@ -207,12 +211,12 @@ class Run:
         write_snapshot(self.snapshot_path(snapshot.epoch), snapshot)
 
     def _existing(self, epoch: int) -> Path:
+        if epoch >= 0 and (path := self.snapshot_path(epoch)).exists():  # without listing the folder
+            return path
         epochs = self.epochs
         if epoch == -1 and epochs:
-            epoch = epochs[-1]
-        if epoch not in epochs:
-            raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {epochs or 'none'}")
-        return self.snapshot_path(epoch)
+            return self.snapshot_path(epochs[-1])
+        raise NetsparseError(f"{self.path}: no snapshot of epoch {epoch}; there are {told_epochs(epochs)}")
 
     def snapshot_path(self, epoch: int) -> Path:
         """Return where the snapshot of an epoch lies, or would lie."""
@@ -302,6 +306,19 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run('{self.path}', {len(self.epochs)} snapshots)"
+
+
+def told_epochs(epochs: Sequence[int]) -> str:
+    """Return epochs for a message, of many the ends.
+
+    Examples
+    --------
+    >>> told_epochs([0, 5, 10]), told_epochs(range(10_001)), told_epochs([])
+    ('0, 5, 10', '0, 1, 2, 3, 4 … 10000 (10001 in all)', 'none')
+    """
+    if len(epochs) <= _MOST_TOLD:
+        return ", ".join(map(str, epochs)) or "none"
+    return f"{', '.join(map(str, epochs[:5]))} … {epochs[-1]} ({len(epochs)} in all)"
 
 
 def take_config(path: Path | str, options: dict[str, Any]) -> dict[str, Any]:
