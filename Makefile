@@ -1,7 +1,7 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint security wheel docs fuzz clean
+.PHONY: demo test lint security wheel docs fuzz properties clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
@@ -32,6 +32,11 @@ docs: .venv/.docs-ready
 MINUTES ?= 2
 fuzz: .venv/.ready
 	NETSPARSE_FUZZ_MINUTES=$(MINUTES) .venv/bin/python -m pytest tests/fuzz
+
+# Property tests on TIMES as many examples as `make test` tries, new ones every time; what fails is shrunk, kept and tried again.
+TIMES ?= 10
+properties: .venv/.ready
+	NETSPARSE_PROPERTY_TIMES=$(TIMES) .venv/bin/python -m pytest -n logical --maxprocesses 4 tests/properties
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
