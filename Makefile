@@ -1,7 +1,7 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint security wheel docs fuzz properties clean
+.PHONY: demo test lint security wheel docs fuzz properties reliability clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
@@ -37,6 +37,11 @@ fuzz: .venv/.ready
 TIMES ?= 10
 properties: .venv/.ready
 	NETSPARSE_PROPERTY_TIMES=$(TIMES) .venv/bin/python -m pytest -n logical --maxprocesses 4 tests/properties
+
+# Trainings killed KILLS times, at random moments and within writes, while they measure and draw as well; each ends as if nothing had been.
+KILLS ?= 50
+reliability: .venv/.ready
+	NETSPARSE_KILLS=$(KILLS) .venv/bin/python -m pytest tests/reliability/test_crashes.py
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

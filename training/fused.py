@@ -179,8 +179,8 @@ class _Workspace:
         relu = [*(layer.activation == "relu" for layer in layers), False]
         self.momenta = {p: _momentum_buffer(optimizer, p, group) for p, group in parts.groups.items()}
         weight = self.output.weight
-        # by source neuron, as the weights of every sparse layer are
-        self.turned = [tensor.detach().t().flatten().contiguous() for tensor in (weight, self.momenta[weight])]
+        # by source neuron, as the weights of every sparse layer are; of one class it would be the same memory
+        self.turned = [tensor.detach().t().flatten().clone() for tensor in (weight, self.momenta[weight])]
         self.weights = [*(layer.weight.detach() for layer in layers), self.turned[0]]
         biases = [None if m.bias is None else m.bias.detach() for m in modules]
         widths = [layers[0].in_features, *(own.n_target for own in self.links)]

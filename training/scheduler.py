@@ -264,6 +264,8 @@ class TopologyScheduler:
             module.register_buffer("weight_mask", torch.ones_like(weight, requires_grad=False), persistent=False)
             layer.owns_mask = True
         self._set_graph(layer, graph, weights)
+        if not graph.n_links:
+            _log.warning("layer '%s' starts without a link, and stays so: take a lower sparsity", layer.name)
         layer.ever_active = graph.link_keys
         if self.method.density_schedule != "constant" and self.method.topology == "keep":
             layer.start_density = graph.density
@@ -404,6 +406,13 @@ class TopologyScheduler:
             if layer.name not in self.last_update:
                 continue
             update = self.last_update[layer.name]
+            if not update.graph.n_links and layer.graph.n_links:
+                _log.warning(
+                    "step %d: layer '%s' has lost all its links and is left to its biases: take a lower sparsity, or a "
+                    "method that does not let cut-off neurons go (percolation=false)",
+                    self.n_steps,
+                    layer.name,
+                )
             # links that stay keep their weight, truly new ones weigh 0 unless the method draws what they weigh
             drawn = None if self.method.new_link_weights == "zero" else update.graph.weights
             self._set_graph(layer, update.graph, drawn)
