@@ -66,6 +66,8 @@ def magnitude_signed(
     --------
     >>> magnitude_signed(LayerGraph.from_weight([[-2.0, -1.0, 0.1, 0.2]]))
     array([1. , 0.5, 0.5, 1. ])
+    >>> magnitude_signed(LayerGraph.from_weight([[-2.0, 0.1]]))
+    array([1., 1.])
     """
     weights = _weights(graph)
     chance = np.arange(len(weights)) if rng is None else rng.permutation(len(weights))

@@ -256,7 +256,6 @@ def _score_rows(
                         total[columns[row + j]] += g * (inner[j] + values[packed[s + j]] + values[packed[s1 + j]])
             if in_passes:
                 sums[u - first] = total
-                total[:] = 0.0
             else:
                 for v in range(n_target):
                     scores[u - first, v] = total[v]

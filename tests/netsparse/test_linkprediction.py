@@ -15,7 +15,8 @@ from scipy.stats import spearmanr
 
 from netsparse import LayerGraph, NetsparseError, predict_links, score_links
 from netsparse.linkprediction import L3_RULES, make_scorer
-from netsparse.linkprediction.ranking import _at_least, spcorr
+from netsparse.linkprediction.bipartite import row_blocks
+from netsparse.linkprediction.ranking import _at_least, positive_candidates, spcorr
 
 
 def brute_force(mask: np.ndarray, rule: str, u: int, v: int) -> float:
@@ -229,6 +230,48 @@ def test_a_layer_too_dense_for_one_pass_has_the_same_scores(rule, random_layer, 
         assert np.allclose(scorer(), whole, rtol=1e-13, equal_nan=True)
         assert np.allclose(scorer(3, 9), whole[3:9], rtol=1e-13, equal_nan=True)
         assert np.allclose(scorer.linked_scores(), linked, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_bytes", [1, 400, 1500, 10**6])
+def test_passes_keep_to_their_memory(n_bytes, random_layer, monkeypatch):
+    """As many source neurons a pass as fit, one at least; what fits into one pass is packed once."""
+    monkeypatch.setattr("netsparse.linkprediction.bipartite._PACKED_BYTES", n_bytes)
+    layer = random_layer(8, (20, 30), 0.5)
+    size = np.concatenate([[0], np.cumsum(layer.source_degrees**2)])  # a byte a pair of neighbours
+    scorer = make_scorer(layer, "ra-l3")
+    passes = scorer._passes()
+    assert [first for first, _ in passes] == [0, *(stop for _, stop in passes[:-1])]
+    assert passes[-1][1] == layer.n_source
+    for first, stop in passes:
+        assert size[stop] - size[first] <= n_bytes or stop == first + 1
+        assert stop == layer.n_source or size[stop + 1] - size[first] > n_bytes
+    scorer()
+    if len(passes) > 1:
+        assert scorer._packed is None
+    else:
+        held = scorer._packed
+        scorer(2, 5)
+        assert scorer._packed is held
+        assert len(held[1]) == size[-1]
+
+
+@pytest.mark.parametrize(("shape", "n_bytes"), [((10, 7), 60), ((10, 7), 56), ((10, 7), 1), ((5, 0), 8), ((0, 3), 99)])
+def test_blocks_keep_to_their_memory(shape, n_bytes):
+    blocks = list(row_blocks(shape, n_bytes))
+    assert [row for first, stop in blocks for row in range(first, stop)] == list(range(shape[0]))
+    for first, stop in blocks:
+        assert 4 * shape[1] * (stop - first) <= n_bytes or stop == first + 1
+        assert stop == shape[0] or 4 * shape[1] * (stop + 1 - first) > n_bytes
+
+
+def test_candidates_of_some_rows_are_those_of_all(random_layer):
+    layer = random_layer(3, (30, 20), 0.15)
+    scorer = make_scorer(layer, "ch3-l3")
+    whole = scorer(0, 30, np.float32)
+    keys, scores = positive_candidates(scorer, 10**6, 11, 24, block_bytes=200)
+    rows, columns = np.nonzero(np.nan_to_num(whole[11:24]) > 0)
+    assert np.array_equal(keys, (rows + 11) * 20 + columns)
+    assert np.array_equal(scores, whole[rows + 11, columns])
 
 
 def test_spcorr_in_parts_is_that_of_the_whole(random_layer, monkeypatch):

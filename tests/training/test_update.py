@@ -102,6 +102,19 @@ def test_anp_never_rises(method, chain):
             alive = active(layers)
 
 
+@pytest.mark.parametrize("percolation", [True, False])
+def test_percolation_takes_the_links_of_neurons_that_removal_cut_off(percolation):
+    first = LayerGraph.from_mask([[1, 1], [1, 0], [1, 0]], "first", "input", "hidden")
+    second = LayerGraph.from_mask([[1, 1], [1, 1]], "second", "hidden", "output")
+    layers = [
+        replace(first, weights=np.array([9.0, 0.1, 9, 9])),  # the only link into hidden neuron 1 is the weakest
+        replace(second, weights=np.array([0.1, 9.0, 9, 9])),
+    ]
+    updates = evolve(layers, replace(METHODS["set"], percolation=percolation), zeta=0.25)
+    assert [update.links_removed for update in updates.values()] == [1, 1]
+    assert [update.links_percolated for update in updates.values()] == ([0, 2] if percolation else [0, 0])
+
+
 def test_frozen_layers_stay(chain):
     network = chain(0)
     updates = evolve(network.layers, "cht", frozen={"layer1"})
