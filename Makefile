@@ -1,7 +1,7 @@
 # Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
 PYTHON ?= python3
 
-.PHONY: demo test lint security wheel docs fuzz properties reliability clean
+.PHONY: demo test lint security wheel docs pictures fuzz properties reliability clean
 
 demo: .venv/.ready
 	.venv/bin/netsparse train
@@ -47,6 +47,11 @@ reliability: .venv/.ready
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch .venv/.ready
+
+# The pictures of docs/concepts, from a training of two minutes.
+pictures: .venv/.ready
+	.venv/bin/netsparse train --no-figures --out build/digits
+	.venv/bin/python docs/concepts/draw.py build/digits
 
 .venv/.docs-ready: .venv/.ready
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

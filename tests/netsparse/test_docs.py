@@ -131,3 +131,12 @@ def test_the_page_of_figures_names_all_of_them_and_no_others():
 
     text = (DOCS / "figures.md").read_text("utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == set(FIGURES)
+
+
+def test_every_measure_has_one_page_of_concepts():
+    from netsparse.analysis import list_measures
+
+    pages = [page.read_text("utf-8") for page in (DOCS / "concepts").glob("*.md")]
+    lines = [line for text in pages for line in re.findall(r"^\*\*Measures:\*\* (.*)$", text, re.M)]
+    told = [name for line in lines for name in re.findall(r"`(\w+)`", line.split("·")[0])]
+    assert sorted(told) == [row[0] for row in list_measures()]
