@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +18,11 @@ _log = logging.getLogger("netsparse")
 
 # Jobs that may wait: more would only hold memory, when the disk is slower than the training.
 _WAITING = 8
+
+# Between two spaced jobs, so many times as long as one takes.
+_RARELY = 10.0
+
+Job = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 class BackgroundWriter:
@@ -41,8 +48,11 @@ class BackgroundWriter:
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[tuple[Callable[..., object], tuple[Any, ...]] | None] = queue.Queue(_WAITING)
+        self._jobs: queue.Queue[Job | None] = queue.Queue(_WAITING)
         self._error: BaseException | None = None
+        self._next_spaced = 0.0
+        self._left_out: Job | None = None
+        self._is_done = threading.Event()  # a join that is interrupted would take the thread for ended
         self._thread = threading.Thread(target=self._work, name="netsparse-writer", daemon=True)
         self._thread.start()
 
@@ -51,13 +61,37 @@ class BackgroundWriter:
         self._raise()
         self._jobs.put((job, arguments))
 
+    def submit_spaced(self, job: Callable[..., object], *arguments: object) -> None:
+        """Hand over a job that makes those like it before needless: of these some are left out, never the last.
+
+        So they take about a tenth of the time at most, however long one of them takes.
+        """
+        self._raise()
+        if time.monotonic() < self._next_spaced:
+            self._left_out = (job, arguments)
+            return
+        self._left_out, self._next_spaced = None, math.inf  # until it is done
+        self._jobs.put((self._do_spaced, (job, arguments)))
+
+    def _do_spaced(self, job: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        started = time.monotonic()
+        job(*arguments)
+        ended = time.monotonic()
+        self._next_spaced = ended + _RARELY * (ended - started)
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if self._error is None:
-                try:
-                    job[0](*job[1])
-                except BaseException as error:  # told to the training thread
-                    self._error = error
+            self._do(job)
+        if self._left_out is not None:
+            self._do(self._left_out)
+        self._is_done.set()
+
+    def _do(self, job: Job) -> None:
+        if self._error is None:
+            try:
+                job[0](*job[1])
+            except BaseException as error:  # told to the training thread
+                self._error = error
 
     def _raise(self) -> None:
         error = self._error
@@ -68,15 +102,18 @@ class BackgroundWriter:
         if error is not None:
             raise error
 
+    def _finish(self) -> None:
+        self._jobs.put(None)
+        self._is_done.wait()
+
     def __enter__(self) -> BackgroundWriter:
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self._jobs.put(None)
         try:
-            self._thread.join()
+            self._finish()
         except KeyboardInterrupt:  # the first one may come now, at the end of the training: it saves, too
-            self._thread.join()
+            self._finish()
             raise
         if error is None:
             self._raise()

@@ -194,11 +194,11 @@ def test_stopped_at_its_start_it_leaves_nothing(commands, tmp_path):
 
 def test_ctrl_c_twice_leaves_at_once(commands, straight, tmp_path):
     has_trained = (tmp_path / "run" / "metrics.parquet").exists
-    # every write takes half a second: without the second signal it would save for long
+    # every snapshot takes two seconds: without the second signal it would save for long
     code, said = commands.run(
         tmp_path,
         *train(),
-        slow=0.5,
+        slow=2.0,
         meanwhile=lambda pid: send(pid, signal.SIGINT, signal.SIGINT, when=has_trained),
     )
     assert code == 130
