@@ -191,5 +191,6 @@ def _at(path: Path, several: list[Masks], epochs: Sequence[int]) -> list[Masks]:
     wanted = [several[-1].epoch if epoch == -1 else epoch for epoch in epochs]
     missing = [epoch for epoch in wanted if epoch not in by_epoch]
     if missing:
-        raise NetsparseError(f"{path}: no masks of epoch {missing[0]}; there are {told_epochs([*by_epoch])}")
+        there = told_epochs([masks.epoch for masks in several])
+        raise NetsparseError(f"{path}: no masks of epoch {missing[0]}; there are {there}")
     return [by_epoch[epoch] for epoch in wanted]

@@ -308,7 +308,7 @@ class Run:
         return f"Run('{self.path}', {len(self.epochs)} snapshots)"
 
 
-def told_epochs(epochs: Sequence[int]) -> str:
+def told_epochs(epochs: Sequence[int | None]) -> str:
     """Return epochs for a message, of many the ends.
 
     Examples

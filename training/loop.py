@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ _KEPT = 4096
 
 # Image files of which correlations (CSTI) are computed.
 _CORRELATED = 4096
+
+# Rows of metrics up to which they are written, with a checkpoint, at every epoch: some 1,300 epochs of three layers.
+# The table is written whole: of a longer one that would take longer than the epoch.
+_OFTEN = 50_000
 
 Rows = list[tuple[int, str, str, float]]
 Updates = list[dict[str, LayerUpdate]]
@@ -186,7 +191,8 @@ def _train(
     replica = Replica(state.model)
     with ExitStack() as stack:
         # without a run nothing is written
-        write = stack.enter_context(BackgroundWriter()).submit if run is not None else _nothing
+        writer = stack.enter_context(BackgroundWriter()) if run is not None else None
+        write = writer.submit if writer is not None else _nothing
         show = stack.enter_context(tensorboard_writer(run, done)) if run and config.tensorboard else _nothing
         if run is not None and not done:
             write(run.write_snapshot, state.topology.snapshot(0))
@@ -228,9 +234,9 @@ def _train(
             new = [(epoch, "", metric, value) for metric, value in values.items()]
             new += _layer_rows(epoch, state.topology, snapshot, updates)
             rows += new
-            if run is not None and held is not None:
-                write(_write_metrics, run, list(rows))
-                write(held, run.checkpoint_path)
+            if run is not None and writer is not None and held is not None:
+                keep = writer.submit if len(rows) <= _OFTEN else writer.submit_spaced
+                keep(_write_state, run, rows, len(rows), held)
             show(new)
             report = EpochReport(
                 epoch=epoch,
@@ -272,8 +278,10 @@ def _resumed(run: Run | None, state: TrainingState) -> tuple[int, Rows]:
     return done, processes.from_first(rows)
 
 
-def _write_metrics(run: Run, rows: Rows) -> None:
-    run.write_metrics(pd.DataFrame(rows, columns=METRIC_COLUMNS))
+def _write_state(run: Run, rows: Rows, n_rows: int, write_checkpoint: Callable[[Path], None]) -> None:
+    """Write metrics and checkpoint of an epoch, up to which there are so many rows; there may be more by now."""
+    run.write_metrics(pd.DataFrame(rows[:n_rows], columns=METRIC_COLUMNS))
+    write_checkpoint(run.checkpoint_path)
 
 
 def resolve_backend(config: TrainConfig, data: Dataset) -> str:

@@ -10,7 +10,7 @@ import torch
 from netsparse import NetsparseError, Run
 from netsparse.topologies import Correlations
 from netsparse.training import METHODS, TrainConfig, load_dataset, train
-from netsparse.training.checkpoint import hold_checkpoint, load_checkpoint
+from netsparse.training.checkpoint import checkpoint_epoch, hold_checkpoint, load_checkpoint
 from netsparse.training.loop import _correlations, _start, choose_device
 from netsparse.training.samples import Samples
 
@@ -244,6 +244,34 @@ def test_the_backend_is_resolved_and_stored(trained_run, tmp_path):
         config(backend="sparse")
     with pytest.raises(NetsparseError, match="'dense' has no backend 'csr'"):
         config(method="dense", backend="csr")
+
+
+def test_of_a_long_table_of_metrics_not_every_epoch_is_written_but_the_last_one(tmp_path, monkeypatch):
+    straight, stopped = Run.create(tmp_path / "straight"), Run.create(tmp_path / "stopped")
+    made = config(epochs=12)
+    train(made, straight)
+    monkeypatch.setattr("netsparse.training.loop._OFTEN", 0)
+    n_written, write = 0, Run.write_metrics
+
+    def write_slowly(run, metrics):
+        nonlocal n_written
+        n_written += 1
+        time.sleep(0.3)
+        write(run, metrics)
+
+    def stop(report):
+        if report.epoch == 9:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "write_metrics", write_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        train(made, stopped, stop)
+    assert n_written < 9
+    assert (checkpoint_epoch(stopped.checkpoint_path), stopped.metrics["epoch"].max()) == (9, 9)
+    train(made, stopped, resume=True)
+    (files, metrics), (its_files, its_metrics) = stored(straight), stored(stopped)
+    assert files == its_files
+    pd.testing.assert_frame_equal(metrics, its_metrics)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

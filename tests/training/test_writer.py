@@ -1,4 +1,6 @@
+import contextlib
 import threading
+import time
 
 import pytest
 import torch
@@ -33,6 +35,28 @@ def test_no_more_than_a_few_jobs_wait():
         gate.set()
         thread.join(10)
     assert len(submitted) == 30
+
+
+@pytest.mark.parametrize("way_out", [None, KeyboardInterrupt])
+def test_of_spaced_jobs_the_first_and_the_last_are_done_and_few_between(way_out):
+    done = []
+
+    def keep(i):
+        done.append(i)
+        time.sleep(0.02)
+
+    with contextlib.suppress(KeyboardInterrupt), BackgroundWriter() as writer:
+        for i in range(60):
+            writer.submit_spaced(keep, i)
+            writer.submit(done.append, "between")
+            time.sleep(0.002)
+        if way_out:
+            raise way_out
+    kept = [i for i in done if i != "between"]
+    assert done.count("between") == 60
+    assert kept == sorted(set(kept))
+    assert (kept[0], kept[-1], done[-1]) == (0, 59, 59)
+    assert len(kept) < 20
 
 
 @pytest.mark.parametrize("way_out", [KeyboardInterrupt, ValueError])
