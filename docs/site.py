@@ -59,6 +59,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             made = convert(text[2:-2].strip(), display="block" if display else "inline")
         except Exception as error:
             raise PluginError(f"{page.file.src_uri}: formula {text!r}: {error}") from error
+        if ">&<" in made or "\\" in made:
+            raise PluginError(f"{page.file.src_uri}: formula {text!r}: latex2mathml does not know all of it")
         return f"<{found[1]} class='formula'>{made}</{found[1]}>"
 
     return re.sub(r'<(span|div) class="arithmatex">(.*?)</\1>', mathml, html, flags=re.S)
