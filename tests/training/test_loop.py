@@ -256,7 +256,7 @@ def test_of_a_long_table_of_metrics_not_every_epoch_is_written_but_the_last_one(
     def write_slowly(run, metrics):
         nonlocal n_written
         n_written += 1
-        time.sleep(0.3)
+        time.sleep(0.1)
         write(run, metrics)
 
     def stop(report):
