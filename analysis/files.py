@@ -79,15 +79,16 @@ def measure_files(
     paths = list(dict.fromkeys(paths))
     options = Options.of() if options is None else options
     contents = {path: _contents(path, epochs, options) for path in paths} if out is not None else {}
-    before = {} if done is None else done.attrs.get("sources", {})
+    before = {} if done is None else done.attrs.pop("sources", {})  # pandas would copy them at each of its steps
     names = _names(paths, contents, before)
     plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, options, on_masks)]
     sources = before | {names[path]: before.get(names[path], {}) | found for path, found in contents.items()}
 
     def write(table: pd.DataFrame) -> None:
         if out is not None:
-            table.attrs["sources"] = sources
-            write_table(out, table)
+            told = table.copy(deep=False)
+            told.attrs["sources"] = sources
+            write_table(out, told)
 
     keep = write if out is not None and out.suffix == ".parquet" and (resume or not out.exists()) else None
     table = compute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -155,16 +155,21 @@ class Done:
         table = table.reindex(columns=columns(nulls))
         missing = (FAILED, REFUSED) if force else FAILED
         self.table = table[~table["reason"].str.startswith(missing)]
-        self.present: dict[tuple[str, ...], set[tuple[str, str]]] = {}
-        for unit, measure in _keys(self.table)[1]:
-            self.present.setdefault(unit, set()).add(measure)
+        rows = _Rows.of(self.table)
+        self._present = np.zeros((len(rows.units), len(rows.measures)), bool)
+        self._present[rows.unit, rows.measure] = True
+        self._units = {unit: i for i, unit in enumerate(rows.units)}
+        self._measures = {measure: i for i, measure in enumerate(rows.measures)}
 
     def missing(self, unit: Unit, measures: Iterable[Measure]) -> list[Measure]:
         """Return the measures that are not in the table; those of a run's metrics, which grow, never are."""
         if unit.scope == "run":
             return list(measures)
-        found = self.present.get(unit.key, set())
-        return [measure for measure in measures if (measure.name, measure.of) not in found]
+        place = self._units.get(unit.key)
+        if place is None:
+            return list(measures)
+        column, present = self._measures, self._present[place]
+        return [m for m in measures if (i := column.get((m.name, m.of))) is None or not present[i]]
 
     def complete(
         self, new: pd.DataFrame, plan: Sequence[tuple[Unit, Sequence[Measure]]], keep: bool = True
@@ -173,50 +178,82 @@ class Done:
         attrs, old = new.attrs, self.table
         renewed = {(unit.run, m.name) for unit, measures in plan if unit.scope == "run" for m in measures}
         if renewed:
-            known = [pair in renewed for pair in zip(old["run"], old["measure"], strict=True)]
-            old = old[~np.array(known, bool)]
+            known = np.array(old["measure"].isin({name for _, name in renewed}), bool)
+            pairs = old.loc[known, ["run", "measure"]].itertuples(index=False, name=None)
+            known[known] = [pair in renewed for pair in pairs]
+            old = old[~known]
         # an empty table would lend its types to what is joined to it
         both = [table for table in (old, new) if len(table)] or [new]
         table = pd.concat(both, ignore_index=True) if len(both) > 1 else both[0]
-        codes, keys = _keys(table)
-        units = {unit.key: i for i, (unit, _) in enumerate(plan)}
-        places = {
-            (unit.key, (measure.name, measure.of)): j for unit, measures in plan for j, measure in enumerate(measures)
-        }
-        last = len(units) + len(places) + len(keys)
-        new_units = dict.fromkeys(unit for unit, _ in keys if unit not in units)
-        units |= {unit: last + i for i, unit in enumerate(new_units)}
-        ranks = np.array(
-            [(units[unit], places.get((unit, measure), last + i)) for i, (unit, measure) in enumerate(keys)], np.int64
-        ).reshape(-1, 2)
-        order = np.lexsort((ranks[:, 1], ranks[:, 0]))
-        rank = np.empty(len(keys), np.int64)
-        rank[order] = np.arange(len(keys))
-        rows = np.argsort(rank[codes], kind="stable")
+        rows = _Rows.of(table)
+        place = _places(rows, plan)
+        ranks = {unit.key: i for i, (unit, _) in enumerate(plan)}
+        behind = len(plan) + int(place.max(initial=0)) + 1  # what the plan does not name, by its first row
+        of_unit = np.array([ranks.get(unit, behind + i) for i, unit in enumerate(rows.units)], np.int64)
+        of_row = place[rows.unit, rows.measure]
+        first = pd.factorize(rows.unit * len(rows.measures) + rows.measure)[0]
+        order = np.lexsort((np.where(of_row < 0, behind + first, of_row), of_unit[rows.unit]))  # which is stable
         if not keep:
-            named = np.array([key in places for key in keys], bool)
-            rows = rows[named[codes[rows]]]
-        table = table.iloc[rows].reset_index(drop=True)
+            order = order[of_row[order] >= 0]
+        table = table.iloc[order].reset_index(drop=True)
         table.attrs = attrs
         return table
 
 
-def _keys(table: pd.DataFrame) -> tuple[np.ndarray, list[tuple[tuple[str, ...], tuple[str, str]]]]:
-    """Give a number to each unit's measure in a table: each row's number, and what each number stands for."""
-    names = ["run", "epoch", "layer", "scope", "measure"]
-    if not len(table):
-        return np.empty(0, np.int64), []
-    codes = np.zeros(len(table), np.int64)
-    for name in names:
-        own, distinct = pd.factorize(table[name], use_na_sentinel=False)
+def _places(rows: _Rows, plan: Sequence[tuple[Unit, Sequence[Measure]]]) -> np.ndarray:
+    """Return the place of each measure (columns) among those that the plan names of a unit (rows); −1 of others."""
+    numbers = {unit: i for i, unit in enumerate(rows.units)}
+    columns = {measure: i for i, measure in enumerate(rows.measures)}
+    place = np.full((len(rows.units), len(rows.measures)), -1, np.int64)
+    for unit, measures in plan:
+        if (i := numbers.get(unit.key)) is not None:
+            for j, measure in enumerate(measures):
+                if (column := columns.get((measure.name, measure.of))) is not None:
+                    place[i, column] = j
+    return place
+
+
+class _Rows(NamedTuple):
+    """What each row of a table belongs to, as numbers: a long table has a million rows.
+
+    Attributes
+    ----------
+    unit, measure : numpy.ndarray of int64, shape (n,)
+        Places in ``units`` and ``measures``, both in the order of their first row.
+    units : list of tuple of str
+        As `Unit.key`.
+    measures : list of (str, str)
+        Name, and what it is of.
+    """
+
+    unit: np.ndarray
+    measure: np.ndarray
+    units: Sequence[tuple[str, ...]]
+    measures: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> _Rows:
+        scope = table["scope"].where(table["scope"].isin(["group", "node"]), "graph")
+        of_run = table["measure"].isin([name for name, own in MEASURES.items() if own[0].of == "run"]).to_numpy(bool)
+        measure, first = _numbered([table["measure"], scope])
+        kinds = zip(table["measure"].iloc[first], scope.iloc[first], of_run[first], strict=True)
+        measures = [(name, "run" if is_run else of) for name, of, is_run in kinds]
+        unit, first = _numbered(
+            [table["run"], pd.Series(of_run), table["epoch"].mask(of_run), table["layer"].mask(of_run)]
+        )
+        names = table[["run", "epoch", "layer"]].iloc[first].itertuples(index=False, name=None)
+        units = [
+            (run, "run") if is_run else (run, str(None if epoch is pd.NA else epoch), layer)
+            for (run, epoch, layer), is_run in zip(names, of_run[first], strict=True)
+        ]
+        return cls(unit, measure, units, measures)
+
+
+def _numbered(columns: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray]:
+    """Give the different rows numbers by their first ones; return each row's, and the first row of each."""
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        own, distinct = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(distinct) + own
     codes, _ = pd.factorize(codes)
-    first = table[names].iloc[np.unique(codes, return_index=True)[1]]
-    keys: list[tuple[tuple[str, ...], tuple[str, str]]] = []
-    for run, epoch, layer, scope, measure in first.itertuples(index=False, name=None):
-        if measure in MEASURES and MEASURES[measure][0].of == "run":
-            keys.append(((run, "run"), (measure, "run")))
-        else:
-            of = scope if scope in ("group", "node") else "graph"
-            keys.append(((run, str(None if epoch is pd.NA else epoch), layer), (measure, of)))
-    return codes, keys
+    return codes, np.unique(codes, return_index=True)[1]
