@@ -30,8 +30,8 @@ _log = logging.getLogger("netsparse")
 # Seconds between two looks for a snapshot that is still being written, and after which it is given up.
 _LOOK, _GIVE_UP = 0.1, 60.0
 
-# Seconds that the table is written apart at least.
-_EVERY = 2.0
+# Seconds that the table is written apart at least, and so many times as long as it takes.
+_EVERY, _RARELY = 2.0, 10.0
 
 # Seconds that the process has to finish the epoch that it measures when training is over.
 _FINISH = 120.0
@@ -222,7 +222,11 @@ def _follow(path: str, receiver: Connection) -> None:
     threadpoolctl.threadpool_limits(1)
     run, measures = Run(path), choose("fast")
     waiting: list[int] = []
-    table, written = _there(run), time.monotonic()
+    before = _there(run)
+    present = set() if before is None else set(before["epoch"].dropna().astype(int))
+    parts = [] if before is None or before.empty else [before]
+    del before
+    next_write = time.monotonic() + _EVERY
     more, stop = True, False
     while (more or waiting) and not stop:
         while more and (not waiting or receiver.poll()):
@@ -236,21 +240,31 @@ def _follow(path: str, receiver: Connection) -> None:
         if not waiting or stop:
             continue
         epoch = waiting.pop(0)
-        if not _appears(run, epoch):
+        if epoch in present or not _appears(run, epoch):
             continue
-        plan = [(unit, measures) for unit in units_of(run, [epoch]) if unit.scope != "run"]
-        table = compute(plan, done=table)
-        if time.monotonic() - written > _EVERY:
-            run.write_measures(table)
-            written = time.monotonic()
-    if table is not None:
-        run.write_measures(table)
+        present.add(epoch)
+        parts.append(compute([(unit, measures) for unit in units_of(run, [epoch]) if unit.scope != "run"]))
+        if time.monotonic() > next_write:
+            started = time.monotonic()
+            parts = [_written(run, parts)]
+            ended = time.monotonic()
+            next_write = ended + max(_EVERY, _RARELY * (ended - started))
+    if parts:
+        _written(run, parts)
+
+
+def _written(run: Run, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Write parts of the table of measures, which come into their order in the end, as one; return it."""
+    table = pd.concat(parts, ignore_index=True)
+    table.attrs = parts[-1].attrs
+    run.write_measures(table)
+    return table
 
 
 def _appears(run: Run, epoch: int) -> bool:
     """Wait for a snapshot."""
     for _ in range(int(_GIVE_UP / _LOOK)):
-        if epoch in run.epochs:
+        if run.snapshot_path(epoch).exists():
             return True
         time.sleep(_LOOK)
     return False
