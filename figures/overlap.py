@@ -61,7 +61,8 @@ def overlap(source: Source, ax: Axes | None = None) -> Figure:
         for line in lines:
             mean = line.overlap.mean(axis=1)
             draw_band(axes, line.overlap, line.look, ", ".join(filter(None, (line.name, line.told()))), lw=1.2)
-            dots = sorted({int(mean.index[mean.index <= epoch].max()) for epoch in line.frozen})
+            known = [epoch for epoch in line.frozen if epoch >= mean.index[0]]  # others froze before any link regrew
+            dots = sorted({int(mean.index[mean.index <= epoch].max()) for epoch in known})
             if dots:
                 axes.plot(dots, mean[dots], "o", color=line.look.colour, ms=4.5, mec="white", mew=0.5)
             numbers[f"{line.name}, last_overlap"] = mean.iloc[-1]
@@ -130,7 +131,8 @@ def _line(name: str, group: Group, look: Look, overlap: pd.DataFrame, frozen: li
     """Make a line that ends where all runs are frozen."""
     epochs = [epoch for epoch in frozen if epoch is not None]
     if len(epochs) == len(frozen):
-        overlap = overlap[overlap.index <= max(epochs)]
+        until = overlap[overlap.index <= max(epochs)]
+        overlap = until if len(until) else overlap  # frozen before the first update that is told
     return _Line(name, group, look, overlap, epochs)
 
 

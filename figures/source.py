@@ -141,7 +141,7 @@ def unfinished(run: Run) -> str:
     epochs = run.config.get("epochs")
     if not isinstance(epochs, int) or not run.metrics_path.is_file():
         return ""
-    reached = int(run.metrics["epoch"].max())
+    reached = int(run.metrics["epoch"].max()) if len(run.metrics) else 0
     return f"epoch {reached} of {epochs}" if reached < epochs else ""
 
 

@@ -43,7 +43,9 @@ def network_disks(measures: pd.DataFrame, epochs: Sequence[int] | None) -> list[
     at = sorted({known[0], known[-1]}) if epochs is None else [epoch for epoch in epochs if epoch in known]
     if not at:
         raise NothingToDrawError(f"nothing has an embedding at epoch {', '.join(map(str, epochs or []))}")
-    joined = [_joined(measures, layers, epoch) for epoch in at]
+    joined = [disk for epoch in at if (disk := _joined(measures, layers, epoch)).embedded.any()]
+    if not joined:
+        raise NothingToDrawError("no neuron has both an angle and a radius")
     return fitted(joined)
 
 
@@ -74,7 +76,8 @@ def _joined(measures: pd.DataFrame, layers: list[str], epoch: int) -> Disk:
 
 
 def _nodes(measures: pd.DataFrame, epoch: int) -> pd.DataFrame:
-    of = (measures["epoch"] == epoch) & (measures["scope"] == "node") & (measures["measure"] == "degree")
+    named = measures["measure"].isin(["degree", "theta"])  # either may not have been measured
+    of = (measures["epoch"] == epoch) & (measures["scope"] == "node") & named & measures["node"].notna()
     return measures.loc[of & (measures["layer"] != ""), ["layer", "group", "node"]]
 
 

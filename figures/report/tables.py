@@ -101,7 +101,7 @@ def key_figures(group: Group, curves: Curves) -> dict[str, Any]:
     found: dict[str, Any] = {"accuracy": [], "aae": [], "seconds": [], "epochs": 0}
     for member in group.members:
         table = table_of(member, "metrics")
-        if table is None:
+        if table is None or table.empty:
             continue
         for name in ("accuracy", "aae"):
             value = outcome(member, name)

@@ -221,6 +221,24 @@ def test_a_table_of_nothing_but_reasons_is_not_drawn():
         FIGURES["measure_table"](table)
 
 
+def test_a_layer_frozen_before_any_link_regrew():
+    """Its overlap is undefined at the first update, at which it froze."""
+    rows = [(1, "overlap", np.nan), (1, "frozen", 1.0), (2, "frozen", 1.0), (3, "overlap", 0.5)]
+    metrics = pd.DataFrame(rows, columns=["epoch", "metric", "value"]).assign(layer="a")
+    assert len(FIGURES["overlap"](metrics).axes[0].lines) == 1
+
+
+def test_layers_embedded_whose_degrees_were_not_measured():
+    ends = (("l", "g", "h"), ("m", "i", "o"))
+    rng = np.random.default_rng(0)
+    layers = [ns.LayerGraph.from_mask(rng.random((8, 8)) < 0.4, *names) for names in ends]
+    table = ns.measure(Snapshot(layers, epoch=0), ["theta", "radius"])
+    assert FIGURES["sandwich"](table[table["layer"] != ""]).axes
+    apart = table[(table["node"] % 2 == 0) == (table["measure"] == "theta")]  # no neuron has both
+    with pytest.raises(NothingToDrawError):
+        FIGURES["sandwich"](apart)
+
+
 def test_a_layer_that_never_regrew_a_link_is_left_out_of_the_overlap():
     metrics = pd.DataFrame({"epoch": [1, 1], "layer": ["a", "b"], "metric": "overlap", "value": [np.nan, 0.5]})
     assert len(ns.figures.overlap(metrics).axes[0].lines) == 1

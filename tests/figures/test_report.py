@@ -22,6 +22,7 @@ from netsparse.figures.report.page import as_json
 from netsparse.figures.report.payload import payload_of
 from netsparse.figures.report.places import NONE, pack_places
 from netsparse.figures.report.tables import add_comparison, commands, measure_rows
+from netsparse.figures.source import unfinished
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.run import Run
 
@@ -241,3 +242,13 @@ def test_the_command_writes_the_page_and_refuses_wrong_paths(trained_run, tmp_pa
     with pytest.raises(SystemExit, match="2"):
         main(["report", str(tmp_path / "nothing")])
     assert "no such run directory" in capsys.readouterr().err
+
+
+def test_a_run_whose_metrics_are_empty(trained_run, tmp_path):
+    """A training that stopped before its first epoch ended."""
+    run = Run.create(tmp_path / "run")
+    run.write_config(trained_run.config)
+    run.write_metrics(trained_run.metrics.iloc[:0])
+    run.write_snapshot(trained_run.snapshot(0))
+    assert write_report(run).stat().st_size
+    assert unfinished(run) == "epoch 0 of 4"

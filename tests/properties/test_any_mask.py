@@ -71,7 +71,7 @@ def numbers_of(variant, network, value):
 
 
 @given(strategies.snapshots())
-@strategies.examples(12)
+@strategies.examples(8)
 def test_every_measure_is_a_number_in_its_range_or_nan_with_a_reason(snapshot):
     for network in (as_network(snapshot), as_network(snapshot.layers[0])):
         for variant in ON_GRAPHS:

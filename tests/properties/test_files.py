@@ -47,7 +47,7 @@ def holds(form: str, snapshot: Snapshot, path: Path) -> bool:
 
 
 @given(strategies.snapshots(kinds=KINDS))
-@strategies.examples(40)
+@strategies.examples(25)
 def test_every_form_gives_a_network_back(snapshot):
     with tempfile.TemporaryDirectory() as folder:
         for form in WRITTEN:

@@ -125,7 +125,7 @@ sizes = st.lists(st.integers(1, 7), min_size=2, max_size=4)
     st.sampled_from(("nn.Linear", "csr", "masked")),
     st.integers(0, 9),
 )
-@strategies.examples(25)
+@strategies.examples(15)
 def test_a_scheduler_keeps_the_budget_of_any_small_model(name, widths, sparsity, kind, seed):
     torch.manual_seed(seed)
     n_in, n_out = widths[0], widths[-1]
