@@ -127,6 +127,12 @@ def oracle_adjacency(oracles):
     return make
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are drawn to lay them out, but to no file's bytes, which takes most of the time."""
+    monkeypatch.setattr("netsparse.figures.draw.render", lambda *_: b"")
+
+
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A short real run on digits, measured."""

@@ -5,7 +5,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +37,6 @@ def cli(capsys, monkeypatch, tmp_path):
         return code, out, err
 
     return run
-
-
-@pytest.fixture
-def unrendered(monkeypatch):
-    """Figures are laid out and drawn to no file's bytes, which takes half the time."""
-    monkeypatch.setattr("netsparse.figures.draw.render", lambda figure, _: figure.draw_without_rendering() or b"")
 
 
 @pytest.fixture
@@ -170,28 +163,9 @@ def test_a_run_without_its_snapshots_is_told(cli, undrawn, tmp_path):
     assert (code, "belongs to a run with lr = 0.025, not 0.5" in err) == (2, True)
 
 
-def test_resume_takes_up_a_killed_run(cli, undrawn, tmp_path):
-    """Killed by the system, at any moment: the end is the same, byte by byte."""
-    options = ["--epochs", "12", "--batch-size", "2", "--sparsity", "0.9", "--no-early-stop"]
-    assert cli("train", *options, "--out", "straight")[0] == 0
-    command = [sys.executable, "-m", "netsparse", "train", *options, "--out", "killed"]
-    for kill in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
-        metrics = tmp_path / "killed" / "metrics.parquet"
-        seen, started = (metrics.stat().st_mtime_ns if metrics.exists() else 0), time.monotonic()
-        while process.poll() is None and time.monotonic() - started < 60:
-            if metrics.exists() and metrics.stat().st_mtime_ns != seen:
-                break  # at least an epoch more is done
-        process.kill()
-        process.wait()
-        command = [sys.executable, "-m", "netsparse", "train", "--resume", "killed"]
-        assert ns.Run(tmp_path / "killed").epochs, kill
-    assert cli("train", "--resume", "killed")[0] == 0
-    for file in ("checkpoint.safetensors", *(f"snapshots/epoch-{e:04d}.safetensors" for e in range(13))):
-        assert (tmp_path / "straight" / file).read_bytes() == (tmp_path / "killed" / file).read_bytes(), file
-    tables = [ns.Run(name).metrics for name in ("straight", "killed")]
-    tables = [table[~table["metric"].str.endswith("_seconds")].reset_index(drop=True) for table in tables]
-    pd.testing.assert_frame_equal(*tables)
+def test_resume_of_what_is_done_and_of_what_is_not_there(cli, undrawn, tmp_path):
+    """What was killed is resumed in tests/reliability."""
+    assert cli("train", *SMALL, "--out", "straight")[0] == 0
     code, out, _ = cli("train", "--resume", "straight")  # nothing is left to do
     assert (code, "Test accuracy" in out) == (0, True)
     for told, message in (

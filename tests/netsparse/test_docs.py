@@ -49,7 +49,7 @@ def test_python_blocks_run(page, block, trained_run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", STORIES, ids=name)
-def test_stories_run_from_top_to_bottom(page, tmp_path, monkeypatch, capfd):
+def test_stories_run_from_top_to_bottom(page, unrendered, tmp_path, monkeypatch, capfd):
     """Python blocks share their names; commands print the lines that the page shows, where … stands for anything."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
