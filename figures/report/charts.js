@@ -26,6 +26,7 @@ class Charts {
     byId('any-of').addEventListener('change', () => this.drawAny());
     byId('anp-of').addEventListener('change', () => this.drawAnp());
     this.fillOf('anp-of', 'anp_rate');
+    this.tellThinned();
     this.measureChanged();
     this.draw();
   }
@@ -43,6 +44,14 @@ class Charts {
     if (!Number.isFinite(low)) return [0, 1];
     const pad = Math.max((high - low) * 0.02, 0.5);
     return [low - pad, high + pad];
+  }
+
+  tellThinned() {
+    const all = this.facts.groups.flatMap((group) => Object.values(group.curves).flatMap((by) => Object.values(by)));
+    const thinned = all.filter((curve) => curve.of);
+    if (!thinned.length) return;
+    const most = Math.max(...thinned.map((curve) => curve.epochs.length)), of = Math.max(...thinned.map((curve) => curve.of));
+    byId('thinned').textContent = ` Of long curves some epochs are drawn, evenly chosen: at most ${told(most)} of ${told(of)}.`;
   }
 
   names() {

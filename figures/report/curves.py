@@ -13,6 +13,9 @@ from netsparse.figures.source import Group, Trained
 
 Curves = dict[str, dict[str, dict[str, Any]]]
 
+# Points of a curve: more than a chart has pixels nobody sees, and the page would hold megabytes of them.
+MAX_POINTS = 1000
+
 
 def table_of(member: Trained, kind: str) -> pd.DataFrame | None:
     """Return a run's table, an attribute of `Trained` such as "metrics"; None if there is none."""
@@ -44,6 +47,9 @@ def numbers_of(group: Group, kind: str) -> pd.DataFrame:
 def curves_by_name(table: pd.DataFrame) -> Curves:
     """Return name → layer → its curve: ``epochs``, ``mean`` and, where there are several runs, ``sd`` (n − 1).
 
+    Of more than `MAX_POINTS` epochs so many are kept, evenly, the first and the last among them; ``of`` tells how many
+    there are.
+
     Examples
     --------
     >>> table = pd.DataFrame({"name": "a", "layer": "", "epoch": [0, 0], "value": [1.0, 3.0]})
@@ -56,10 +62,14 @@ def curves_by_name(table: pd.DataFrame) -> Curves:
     by = table.groupby(["name", "layer", "epoch"], sort=False)["value"].agg(["mean", "std"]).reset_index()
     found: Curves = {}
     for (name, layer), part in by.groupby(["name", "layer"], sort=False):
-        part = part.sort_values("epoch")
+        part, n = part.sort_values("epoch"), len(part)
+        if n > MAX_POINTS:
+            part = part.iloc[np.linspace(0, n - 1, MAX_POINTS).round().astype(int)]
         curve: dict[str, Any] = {"epochs": part["epoch"].astype(int).tolist(), "mean": rounded(part["mean"], 6)}
         if part["std"].notna().any():
             curve["sd"] = rounded(part["std"], 5)
+        if n > MAX_POINTS:
+            curve["of"] = n
         found.setdefault(str(name), {})[str(layer)] = curve
     return found
 
@@ -82,6 +92,8 @@ def _joined(first: dict[str, dict[str, Any]], second: dict[str, dict[str, Any]])
         found[layer] = {"epochs": epochs, "mean": [points[epoch][0] for epoch in epochs]}
         if any("sd" in curve for curve in curves):
             found[layer]["sd"] = [points[epoch][1] for epoch in epochs]
+        if counts := [curve["of"] for curve in curves if "of" in curve]:
+            found[layer]["of"] = max(counts)
     return found
 
 

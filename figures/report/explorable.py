@@ -46,22 +46,23 @@ def explorable(run: Run, measures: pd.DataFrame | None, budget: int) -> Explorab
     ``measures`` is the run's table of measures, which holds the embeddings. If not all epochs fit, the first, the last
     and those with an embedding come first, then others evenly.
     """
-    if not run.epochs:
+    all_epochs = run.epochs
+    if not all_epochs:
         return None
-    first = run.snapshot(run.epochs[0])
+    first = run.snapshot(all_epochs[0])
     heavy = {
         layer.name for layer in first if layer.n_links > MAX_LINKS or layer.n_source + layer.n_target > MAX_NEURONS
     }
     disks = _disks(measures, [layer.name for layer in first])
-    embedded = sorted({disk.epoch for own in disks.values() for disk in own} & set(run.epochs))
+    embedded = sorted({disk.epoch for own in disks.values() for disk in own} & set(all_epochs))
     n_links = {layer.name: max(layer.n_links, 1) for layer in first}
     while True:
         light = sum(n for name, n in n_links.items() if name not in heavy)
         most = min(_MAX_READ // sum(n_links.values()), _MAX_KEPT // max(light, 1))
-        epochs = chosen_epochs(run.epochs, embedded, max(most, 2))
+        epochs = chosen_epochs(all_epochs, embedded, max(most, 2))
         layers, links = _read(run, epochs, heavy)
         while True:
-            found = _packed(run, epochs, layers, links, disks)
+            found = _packed(len(all_epochs), epochs, layers, links, disks)
             n = len(epochs)
             if len(found.content) <= budget or n <= 2:
                 break
@@ -89,8 +90,8 @@ def chosen_epochs(epochs: Sequence[int], embedded: Sequence[int], n: int) -> lis
     >>> chosen_epochs(range(3), [], 7)
     [0, 1, 2]
     """
-    kept = {epochs[0], epochs[-1]}
-    for candidates in ([epoch for epoch in embedded if epoch in set(epochs)], epochs):
+    kept, there = {epochs[0], epochs[-1]}, set(epochs)
+    for candidates in ([epoch for epoch in embedded if epoch in there], epochs):
         rest = [epoch for epoch in candidates if epoch not in kept]
         room = min(n - len(kept), len(rest))
         kept |= {rest[int((i + 0.5) * len(rest) / room)] for i in range(room)}
@@ -132,7 +133,7 @@ def _read(run: Run, epochs: Sequence[int], heavy: set[str]) -> tuple[list[LayerG
 
 
 def _packed(
-    run: Run, epochs: Sequence[int], layers: Sequence[LayerGraph], links: _Links, disks: dict[str, list[Disk]]
+    n_epochs: int, epochs: Sequence[int], layers: Sequence[LayerGraph], links: _Links, disks: dict[str, list[Disk]]
 ) -> Explorable:
     arrays = Arrays()
     told = []
@@ -158,7 +159,7 @@ def _packed(
     by_density = [one["name"] for one in told if one["grid"]]
     facts = {
         "epochs": list(epochs),
-        "allEpochs": len(run.epochs),
+        "allEpochs": n_epochs,
         "groups": [{"name": name, "n": n} for name, n in groups.items()],
         "layers": told,
         "whole": len(layers) > 1 and not by_density and sum(layer.n_links for layer in layers) <= MAX_LINKS,

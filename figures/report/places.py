@@ -29,13 +29,14 @@ def pack_places(disks: Sequence[Disk], epochs: Sequence[int], groups: Mapping[st
         ``at`` (places in ``epochs``), ``rim`` and ``numbers`` of each disk, and where ``theta``, ``radius`` and
         ``community`` lie, each disks × neurons; None without disks.
     """
-    kept = [disk for disk in disks if disk.epoch in set(epochs)]
+    at = {epoch: place for place, epoch in enumerate(epochs)}
+    kept = [disk for disk in disks if disk.epoch in at]
     if not kept:
         return None
     tables = [_table(disk, groups) for disk in kept]
     theta, radius, community = (np.stack([table[i] for table in tables]) for i in range(3))
     return {
-        "at": [list(epochs).index(disk.epoch) for disk in kept],
+        "at": [at[disk.epoch] for disk in kept],
         "rim": [float(f"{disk.rim:.6g}") for disk in kept],
         "numbers": [{name: _short(value) for name, value in disk.numbers.items()} for disk in kept],
         "theta": arrays.add(theta),
