@@ -98,8 +98,14 @@ def measure_run(
         run.write_measures(table)
 
 
-def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], object] | None = None) -> None:
-    """Add to a run's ``measures.parquet`` what the disks of all layers at all epochs are drawn from (`DISK_MEASURES`).
+def embed_run(
+    run: Run,
+    n_jobs: int = 1,
+    epochs: Sequence[int] | None = None,
+    *,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> None:
+    """Add to a run's ``measures.parquet`` what the disks of all layers at some epochs are drawn from (`DISK_MEASURES`).
 
     What is in the table is not computed again.
 
@@ -107,6 +113,8 @@ def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], ob
     ----------
     n_jobs : int
         Processes to share the work among.
+    epochs : sequence of int, optional
+        Default: all.
 
     Raises
     ------
@@ -114,7 +122,7 @@ def embed_run(run: Run, n_jobs: int = 1, *, on_progress: Callable[[int, int], ob
         If the run has no snapshot, or its table was made with another seed or with null models.
     """
     measures = choose(list(DISK_MEASURES))
-    plan = [(unit, measures) for unit in units_of(run, run.epochs) if unit.scope == "layer"]
+    plan = [(unit, measures) for unit in units_of(run, epochs) if unit.scope == "layer"]
     if not plan:
         raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
     with hold(run):

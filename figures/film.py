@@ -34,6 +34,8 @@ class _Form(NamedTuple):
 
 _FORMS = {".mp4": _Form(160, 24.0, 120.0), ".gif": _Form(100, 10.0, 50.0)}
 _MOST_SECONDS, _MOST_LAYERS = 600.0, 12
+# Epochs that are filmed unless others are chosen: those of 20 seconds have a frame or two each.
+MOST_EPOCHS = 300
 # Seconds that the first and the last frame stand.
 _FIRST, _LAST = 0.5, 1.5
 
@@ -45,6 +47,8 @@ def film(
     fps: float | None = None,
     seconds: float | None = None,
     on_progress: Callable[[int, int], object] | None = None,
+    *,
+    epochs: Sequence[int] | None = None,
 ) -> Path:
     """Write a film of a run's layers in the hyperbolic disk from epoch to epoch.
 
@@ -68,6 +72,8 @@ def film(
         Default: 0.15 a step, 4 at least and 20 at most.
     on_progress : callable, optional
         Called with the number of frames done and of all.
+    epochs : sequence of int, optional
+        Default: all that have an embedding.
 
     Returns
     -------
@@ -95,9 +101,9 @@ def film(
     'film.gif'
     """
     path = Path(path)
-    check_film(run, path, layers, fps, seconds)
+    check_film(run, path, layers, fps, seconds, epochs)
     form = _FORMS[path.suffix.lower()]
-    reel = _reel(run, layers)
+    reel = _reel(run, layers, epochs)
     fps = form.fps if fps is None else fps
     seconds = float(np.clip(0.15 * (len(reel.epochs) - 1), 4, 20)) if seconds is None else seconds
     when = moments(reel.changes, max(2, round(fps * seconds)))
@@ -114,8 +120,25 @@ def film(
     return path
 
 
+def film_epochs(epochs: Sequence[int]) -> list[int]:
+    """Choose epochs to film: all, of more than `MOST_EPOCHS` so many, evenly, the first and the last among them.
+
+    Examples
+    --------
+    >>> film_epochs(range(0, 9, 4)), len(film_epochs(range(10_001))), film_epochs(range(10_001))[-2:]
+    ([0, 4, 8], 300, [9967, 10000])
+    """
+    n = len(epochs)
+    return [epochs[place] for place in np.linspace(0, n - 1, min(n, MOST_EPOCHS)).round().astype(int)]
+
+
 def check_film(
-    run: Run, path: Path, layers: Sequence[str] | None = None, fps: float | None = None, seconds: float | None = None
+    run: Run,
+    path: Path,
+    layers: Sequence[str] | None = None,
+    fps: float | None = None,
+    seconds: float | None = None,
+    epochs: Sequence[int] | None = None,
 ) -> None:
     """Refuse what no film can be made of, before anything is measured or drawn (parameters as of `film`).
 
@@ -130,12 +153,17 @@ def check_film(
         raise NetsparseError(f"frames a second are above 0 and at most {form.most_fps:g} ({path.suffix}), not {fps:g}")
     if seconds is not None and not 0 < seconds <= _MOST_SECONDS:
         raise NetsparseError(f"a film's seconds are above 0 and at most {_MOST_SECONDS:g}, not {seconds:g}")
-    epochs = run.epochs
-    if len(epochs) < 2:
+    there = run.epochs
+    missing = sorted(set(epochs or ()) - set(there))
+    if missing:
+        raise NetsparseError(f"{run.path}: no snapshot of epoch {missing[0]}; there are {told_epochs(there)}")
+    chosen_epochs = there if epochs is None else sorted(set(epochs))
+    if len(chosen_epochs) < 2:
+        which = "there are those" if epochs is None else "chosen is that"
         raise NetsparseError(
-            f"{run.path}: a film needs snapshots of at least two epochs; there are those of {told_epochs(epochs)}"
+            f"{run.path}: a film needs snapshots of at least two epochs; {which} of {told_epochs(chosen_epochs)}"
         )
-    names = run.layer_names(epochs[0])
+    names = run.layer_names(there[0])
     for name in layers or ():
         if name not in names:
             raise NetsparseError(f"{run.path}: no layer '{name}'; choose from: {', '.join(names)}")
@@ -179,11 +207,12 @@ class _Reel(NamedTuple):
                 yield stage.frame(epoch, disks, [step.at(t) for step in steps])
 
 
-def _reel(run: Run, layers: Sequence[str] | None) -> _Reel:
+def _reel(run: Run, layers: Sequence[str] | None, chosen: Sequence[int] | None = None) -> _Reel:
+    chosen = run.epochs if chosen is None else chosen
     member = Trained(run.name, run=run)
     measures = member.measures if run.measures_path.is_file() else pd.DataFrame()
-    names = list(dict.fromkeys(layers)) if layers else run.layer_names(run.epochs[0])
-    disks = {name: _disks(measures, name, run.epochs) for name in names}
+    names = list(dict.fromkeys(layers)) if layers else run.layer_names(chosen[0])
+    disks = {name: _disks(measures, name, chosen) for name in names}
     epochs = sorted({disk.epoch for own in disks.values() for disk in own})
     if len(epochs) < 2:
         reasons = _reasons(measures, names) or f"measure the run first: netsparse film {run.path}"

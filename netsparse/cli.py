@@ -580,6 +580,7 @@ def _numbers(run: Run) -> dict[str, float]:
     }
 
 
+_SOME_EPOCHS = "epochs with commas, FROM:TO or FROM:TO:STEP"
 _MASKS = (
     "Run directories, snapshots, other programs' masks, directories or patterns of them; "
     "`netsparse list forms` tells the forms."
@@ -642,13 +643,14 @@ def inspect(
     max_memory: _MaxMemory = None,
 ) -> None:
     """Tell what lies in files of masks, and how it is read: layers, their shape, links and density."""
-    from netsparse.masks import scan
+    from netsparse.masks.files import scan_ends
+    from netsparse.masks.options import Options
     from netsparse.progress import print_masks
 
-    options = _mask_options(tensors, rows, threshold, chain, graph, max_memory)
+    options = Options.of(**_mask_options(tensors, rows, threshold, chain, graph, max_memory))
     for path in dict.fromkeys(paths):
-        found = scan(path, **options)
-        print_masks(str(path), found if isinstance(found, list) else [found])
+        found, n_epochs = scan_ends(path, options)
+        print_masks(str(path), found, n_epochs=n_epochs)
 
 
 @app.command()
@@ -684,7 +686,7 @@ def measure(
         str, typer.Option(help="fast, standard, full, or names with commas; `netsparse list measures` tells them.")
     ] = "standard",
     epochs: Annotated[
-        str | None, typer.Option(help="Of a run or directory: epochs with commas.", show_default="all")
+        str | None, typer.Option(help=f"Of a run or directory: {_SOME_EPOCHS}.", show_default="all")
     ] = None,
     tensors: _Tensors = None,
     rows: _Rows = None,
@@ -751,9 +753,22 @@ def _epochs(text: str | None) -> list[int] | None:
     if text is None or text == "all":
         return None
     try:
-        return [int(part) for part in text.split(",")]
+        return [epoch for part in text.split(",") for epoch in _range(part)]
     except ValueError as error:
-        raise NetsparseError(f"--epochs takes whole numbers with commas, such as 0,60; not {text!r}") from error
+        raise NetsparseError(
+            f"--epochs takes whole numbers with commas, such as 0,60, and FROM:TO:STEP, such as 0:60:10; not {text!r}"
+        ) from error
+
+
+def _range(text: str) -> Sequence[int]:
+    """Return the epochs of a part of --epochs: a number, or FROM:TO or FROM:TO:STEP, TO included."""
+    numbers = [int(part) for part in text.split(":")]
+    if len(numbers) == 1:
+        return numbers
+    start, stop, *step = numbers
+    if min(numbers) < 0 or len(step) > 1:
+        raise ValueError(text)
+    return range(start, stop + 1, *step)
 
 
 _Runs = Annotated[
@@ -775,7 +790,7 @@ def figures(
     ] = None,
     epochs: Annotated[
         str | None,
-        typer.Option(help="Epochs with commas, for figures that show some side by side.", show_default="theirs"),
+        typer.Option(help=f"For figures that show some side by side: {_SOME_EPOCHS}.", show_default="theirs"),
     ] = None,
 ) -> None:
     """Redraw all figures of runs from what is stored, without training; several runs are drawn together.
@@ -809,6 +824,10 @@ def film(
         float | None,
         typer.Option(help="From the first to the last epoch.", show_default="0.15 an epoch, 4 to 20"),
     ] = None,
+    epochs: Annotated[
+        str | None,
+        typer.Option(help=f"To film: {_SOME_EPOCHS}.", show_default="all, of more than 300 so many, evenly"),
+    ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes that measure what is missing.")] = -1,
 ) -> None:
     """Film the network as it percolates: the layers' hyperbolic disks from epoch to epoch.
@@ -816,7 +835,7 @@ def film(
     What it needs and RUN/measures.parquet lacks is measured first, and added there.
     """
     from netsparse.analysis.background import embed_run
-    from netsparse.figures.film import check_film
+    from netsparse.figures.film import check_film, film_epochs
     from netsparse.figures.film import film as write_film
     from netsparse.lock import hold
     from netsparse.progress import jobs_progress
@@ -824,12 +843,17 @@ def film(
 
     opened = Run(run)
     path = opened.path / "film.mp4" if out is None else out
-    check_film(opened, path, layer, fps, seconds)
+    chosen = _epochs(epochs)
+    check_film(opened, path, layer, fps, seconds, chosen)
     with hold(opened):
+        there = opened.epochs
+        measured = film_epochs(there) if chosen is None else sorted(set(chosen))
+        if chosen is None and len(measured) < len(there):
+            _say(f"netsparse: {len(measured)} of {len(there)} epochs are filmed; --epochs chooses", file=sys.stderr)
         with jobs_progress("Measuring") as show:
-            embed_run(opened, jobs, on_progress=show)
+            embed_run(opened, jobs, measured, on_progress=show)
         with jobs_progress("Drawing") as show:
-            _say(write_film(opened, path, layer, fps, seconds, show))
+            _say(write_film(opened, path, layer, fps, seconds, show, epochs=measured))
 
 
 @app.command()

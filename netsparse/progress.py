@@ -106,8 +106,12 @@ def _console(file: IO[str] | None = None) -> Console:
     return console if console.is_terminal else Console(file=file, width=1000)
 
 
-def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None) -> None:
-    """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read."""
+def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None, n_epochs: int = 0) -> None:
+    """Print what lies in files of masks: a row a layer, of many epochs the two ends; below how it was read.
+
+    Of more epochs than are found, if there are so many, these are the two ends.
+    """
+    n_epochs = max(n_epochs, len(found))
     ends = [found[0], found[-1]] if len(found) > 2 else found
     several, joined = len(found) > 1, any(masks.are_joined for masks in found)
     shown = Table(title=_text(f"{title}: {found[0].form}"), title_justify="left")
@@ -131,8 +135,8 @@ def print_masks(title: str, found: Sequence[Masks], file: IO[str] | None = None)
     for masks in ends:
         at = f"Epoch {masks.epoch}: " if several else ""
         console.print(_text(f"{at}{_told(masks)}"))
-    if len(found) > 2:
-        console.print(_text(f"{len(found)} epochs; the first and the last are shown."))
+    if n_epochs > 2:
+        console.print(_text(f"{n_epochs} epochs; the first and the last are shown."))
     for note in dict.fromkeys(note for masks in found for note in (*masks.read_as, *masks.notes)):
         console.print(_text(f"{note[0].upper()}{note[1:]}."))
 

@@ -192,6 +192,15 @@ def scan_all(path: Path, options: Options) -> Masks | list[Masks]:
     return sorted(found, key=lambda masks: masks.epoch or 0)
 
 
+def scan_ends(path: Path, options: Options) -> tuple[list[Masks], int]:
+    """Look at all files that a path stands for, of a run at the first and the last epoch; return how many there are."""
+    if is_run(path) and len(epochs := Run(path).epochs) > 2:
+        return [scan_file(Run(path).snapshot_path(epoch), options) for epoch in (epochs[0], epochs[-1])], len(epochs)
+    found = scan_all(path, options)
+    several = found if isinstance(found, list) else [found]
+    return several, len(several)
+
+
 def _scan_several(path: Path, files: list[Path], options: Options) -> tuple[list[Masks], list[Path]]:
     """Look at the files of a directory, of which those without masks are passed over, or of a pattern."""
     if not path.is_dir():

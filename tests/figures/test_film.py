@@ -4,6 +4,7 @@ import io
 import itertools
 import shutil
 import subprocess
+import sys
 
 import imageio_ffmpeg
 import numpy as np
@@ -14,9 +15,9 @@ from scipy.ndimage import label
 import netsparse as ns
 from netsparse import LayerGraph, NetsparseError, Run, Snapshot
 from netsparse.analysis.background import embed_run
-from netsparse.cli import main
+from netsparse.cli import _epochs, main
 from netsparse.errors import NothingToDrawError
-from netsparse.figures.disks import Disk, disks_of
+from netsparse.figures.disks import Disk, disks_of, embedded_epochs
 from netsparse.figures.film import _reel, film
 from netsparse.figures.film_files import gif
 from netsparse.figures.film_stage import Curve, Panel, Stage
@@ -425,6 +426,37 @@ def test_the_command_measures_what_is_missing(trained_run, tmp_path, monkeypatch
     assert [one.epoch for one in disks_of(run.measures, "sandwich1")] == run.epochs
     with Image.open("film.gif") as image:
         assert image.n_frames > 1
+
+
+def test_the_command_films_the_epochs_that_are_chosen_and_of_many_some(trained_run, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(trained_run.path, folder)
+    run = Run(folder)
+    run.measures_path.unlink()
+    small = ["film", str(folder), "--layer", "sandwich1", "--seconds", "1", "--fps", "5", "--jobs", "1"]
+    main([*small, "--epochs", "0:4:2", "--out", str(tmp_path / "chosen.gif")])
+    assert embedded_epochs(run.measures, "sandwich1") == [0, 2, 4]
+    run.measures_path.unlink()
+    monkeypatch.setattr(sys.modules["netsparse.figures.film"], "MOST_EPOCHS", 2)
+    main([*small, "--out", str(tmp_path / "some.gif")])
+    assert embedded_epochs(run.measures, "sandwich1") == [0, 4]
+    assert "2 of 5 epochs are filmed; --epochs chooses" in capsys.readouterr().err
+    for epochs, told in (("0,9", "no snapshot of epoch 9; there are 0, 1, 2, 3, 4"), ("3", "chosen is that of 3")):
+        with pytest.raises(SystemExit):
+            main([*small, "--epochs", epochs, "--out", str(tmp_path / "none.gif")])
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "none.gif").exists()
+
+
+@pytest.mark.parametrize(("text", "epochs"), [("0,60", [0, 60]), ("-1", [-1]), ("5,0:4:2,7:8", [5, 0, 2, 4, 7, 8])])
+def test_epochs_are_told_by_commas_and_ranges(text, epochs):
+    assert _epochs(text) == epochs
+
+
+@pytest.mark.parametrize("text", ["x", "1:", "3:9:0", "-3:4", "1:2:3:4", ""])
+def test_epochs_that_are_none_are_refused(text):
+    with pytest.raises(NetsparseError, match="such as 0:60:10; not"):
+        _epochs(text)
 
 
 def test_the_command_refuses_before_it_measures(trained_run, tmp_path, monkeypatch, capsys):

@@ -8,6 +8,7 @@ import safetensors.numpy
 
 import netsparse as ns
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, Run, Snapshot
+from netsparse.cli import main
 from netsparse.run import read_table, write_table
 from netsparse.storage import pack_header, read_snapshot, write_snapshot, write_whole
 
@@ -159,3 +160,16 @@ def test_a_folder_of_runs_is_all_of_them(tmp_path):
     for nothing in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NetsparseError):
             Run.find(nothing)
+
+
+def test_of_a_run_the_two_ends_are_inspected_whatever_lies_between(tmp_path, random_layer, capsys):
+    run = Run.create(tmp_path / "run")
+    for epoch in range(12):
+        run.write_snapshot(Snapshot([random_layer(epoch)], epoch=epoch))
+    for epoch in range(1, 11):
+        run.snapshot_path(epoch).write_bytes(b"never read")
+    main(["inspect", str(run.path)])
+    told = capsys.readouterr().out
+    assert "Epoch 0: 1 layer" in told
+    assert "Epoch 11: 1 layer" in told
+    assert "12 epochs; the first and the last are shown." in told
