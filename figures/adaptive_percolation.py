@@ -132,7 +132,7 @@ def _name(setting: tuple[Any, ...], shown: list[str], join: str = "\n") -> str:
     words = {option: told(option, value) for option, value in zip(_ACROSS, setting, strict=True) if option in shown}
     if join == "\n" and "sparsity" in words:
         words["sparsity"] = words["sparsity"].removeprefix("sparsity ")
-    return plain(join.join(words.values()))
+    return join.join(plain(word) for word in words.values())
 
 
 def _axis(shown: list[str]) -> str:
