@@ -26,7 +26,7 @@ wheel: .venv/.ready
 
 # The documentation site, in the folder site; a warning is an error.
 docs: .venv/.docs-ready
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 # Every reader of masks on files changed at random, each for MINUTES.
 MINUTES ?= 2
