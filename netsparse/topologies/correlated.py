@@ -44,7 +44,7 @@ def correlated(
     Raises
     ------
     NetsparseError
-        If there are no data or fewer than two samples, or the density is outside 0 … 1.
+        If there are no data, fewer than two samples or no features, or the density is outside 0 … 1.
 
     References
     ----------
@@ -66,6 +66,10 @@ def correlated(
         raise NetsparseError("the correlated topology (CSTI) needs data: the training inputs, one row a sample")
     correlations = data if isinstance(data, Correlations) else Correlations.of(data)
     n_features = len(correlations.matrix)
+    if not n_links:
+        return from_pairs(np.empty(0, np.int64), shape)
+    if not n_features:
+        raise NetsparseError("the correlated topology (CSTI) needs data with features, these have none")
     columns = np.arange(shape[1]) % n_features
 
     def tiled(first: int, stop: int) -> np.ndarray:

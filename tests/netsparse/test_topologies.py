@@ -76,6 +76,13 @@ def test_correlation_matrix_in_batches_is_the_same(monkeypatch):
     assert np.allclose(correlation_matrix(DATA), whole, atol=1e-6)
 
 
+def test_correlated_of_data_without_features():
+    none = np.empty((5, 0))
+    assert correlated((0, 3), 0.5, np.random.default_rng(0), none).shape == (0, 3)
+    with pytest.raises(NetsparseError, match="these have none"):
+        correlated((2, 3), 0.5, np.random.default_rng(0), none)
+
+
 def test_correlated_links_the_largest_correlations():
     mask = correlated((12, 12), 30 / 144, np.random.default_rng(0), DATA).toarray()
     correlation = correlation_matrix(DATA)
