@@ -25,7 +25,7 @@ FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 # Figures over runs that differ in an option: where none do they are left out without a word, unless asked for by name.
 COMPARISONS: set[str] = set()
 
-# Figures of what few runs have: the same.
+# Figures of what few runs have: left out in the same way.
 RARE: set[str] = set()
 
 FORMATS = ("png", "pdf", "svg")
