@@ -1,8 +1,11 @@
 """Every code block of the README and the docs is run, or checked by the program where it takes hours or other data."""
 
 import doctest
+import importlib
 import re
 import shlex
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ STORIES = [DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md")), DOCS / "m
 # Of the others each Python block runs by itself, in a run directory.
 OTHERS = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if page not in STORIES)]
 CONTRIBUTING = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+# Commands that tests cannot run: of hours, of other data, in other environments.
+PROGRAMS = re.compile(r"(\w+=\w+ )?(netsparse|torchrun|python|make|pip) ")
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.M | re.S)
 
 
@@ -32,6 +37,13 @@ def name(page):
     return str(page.relative_to(ROOT))
 
 
+def indented(page):
+    """Give the lines of a page's indented code: after a blank line, and no part of a list."""
+    text = FENCE.sub("", page.read_text("utf-8"))
+    found = re.findall(r"^(?! |[*-] |\d+\. ).+\n+\n((?: {4}.*\n)+)", text, re.M)
+    return [line.strip() for code in found for line in code.splitlines()]
+
+
 ALONE = [(page, block) for page in OTHERS for kind, block, _ in blocks(page) if kind == "python"]
 
 
@@ -40,6 +52,29 @@ def test_every_block_is_of_a_kind_that_is_checked(page):
     """What no test runs is plain text: output, a drawing."""
     checked = {"python", "sh", "toml", "text"} | ({"pycon", "console"} if page in STORIES else set())
     assert {kind for kind, _, _ in blocks(page)} <= checked
+
+
+def test_docs_have_no_code_without_a_kind():
+    assert {name(page): indented(page) for page in [*STORIES, *OTHERS[1:]] if indented(page)} == {}
+
+
+def test_readme_shows_commands_and_what_the_quick_start_prints():
+    shown = [line for line in indented(ROOT / "README.md") if not PROGRAMS.match(line)]
+    assert [line for line in shown if line not in (DOCS / "index.md").read_text("utf-8")] == []
+
+
+def test_the_measure_that_contributing_adds_works(monkeypatch):
+    from netsparse.analysis import MEASURES
+
+    monkeypatch.setattr(MEASURES, "_parts", dict(MEASURES))
+    (block,) = (block for kind, block, _ in blocks(ROOT / "CONTRIBUTING.md") if kind == "python")
+    names = dict(vars(importlib.import_module("netsparse.analysis.degrees")))  # the file of a family
+    exec(compile(textwrap.dedent(block), "CONTRIBUTING.md", "exec"), names)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    measure = names["reciprocal_degree"]
+    (example,) = doctest.DocTestFinder().find(measure, "reciprocal_degree", module=False, globs=names)
+    result = runner.run(example)
+    assert (result.attempted, result.failed) == (2, 0)
 
 
 @pytest.mark.parametrize(("page", "block"), ALONE, ids=[f"{name(page)}-{i}" for i, (page, _) in enumerate(ALONE)])
@@ -68,6 +103,7 @@ def test_stories_run_from_top_to_bottom(page, unrendered, tmp_path, monkeypatch,
             assert file, f"{name(page)}: a block of TOML needs a name"
             Path(file[1]).write_text(block, "utf-8")
         elif kind == "console":
+            assert all(line.startswith("$ netsparse ") for line in block.splitlines() if line.startswith("$")), block
             for part in re.split(r"^\$ netsparse ", block, flags=re.M)[1:]:
                 command, *shown = part.splitlines()
                 capfd.readouterr()
@@ -79,13 +115,9 @@ def test_stories_run_from_top_to_bottom(page, unrendered, tmp_path, monkeypatch,
 
 
 def commands(page):
-    """Give the shell commands of a page that its test does not run."""
-    text = page.read_text("utf-8")
-    fenced = "".join(block for kind, block, _ in blocks(page) if kind == "sh")
-    indented = "\n".join(re.findall(r"^    (\S.*)$", FENCE.sub("", text), re.M))
-    return [
-        line for line in f"{fenced}\n{indented}".splitlines() if re.match(r"netsparse |torchrun .*netsparse ", line)
-    ]
+    """Give the shell commands of a page that its test does not run; a block of `sh` has nothing else."""
+    fenced = [line for kind, block, _ in blocks(page) if kind == "sh" for line in block.splitlines()]
+    return [*fenced, *(line for line in indented(page) if PROGRAMS.match(line))]
 
 
 COMMANDS = [(page, line) for page in [*STORIES, *OTHERS, *CONTRIBUTING] for line in commands(page)]
@@ -93,8 +125,21 @@ COMMANDS = [(page, line) for page in [*STORIES, *OTHERS, *CONTRIBUTING] for line
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{name(page)}-{i}" for i, (page, _) in enumerate(COMMANDS)])
 def test_commands_that_are_not_run_are_ones_that_the_program_takes(page, line, monkeypatch):
-    words = shlex.split(line, comments=True)
-    command, *rest = words[words.index("netsparse") + 1 :]
+    words = [word for word in shlex.split(line, comments=True) if not re.match(r"[A-Z_]+=", word)]
+    match words:
+        case ["netsparse", command, *rest] | ["torchrun", "--nproc-per-node", _, "-m", "netsparse", command, *rest]:
+            check_options(command, rest, monkeypatch)
+        case ["make", target]:
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.M)
+        case ["pip", "install", "-c", file, "."] | ["python", "-m", "pytest", file] | ["python", file]:
+            assert (ROOT / file).is_file()
+        case ["python", "-m", "pytest", *files]:
+            assert all((ROOT / file).is_file() for file in files if file != "-s")
+        case _:
+            pytest.fail(f"{name(page)}: nothing checks {line!r}")
+
+
+def check_options(command, rest, monkeypatch):
     known = typer.main.get_command(app).commands[command]
     context = known.make_context(command, list(rest))  # options that there are, values of their types
     if command == "train" and not {"resume", "config"} & {key for key, value in context.params.items() if value}:
@@ -140,3 +185,33 @@ def test_every_measure_has_one_page_of_concepts():
     lines = [line for text in pages for line in re.findall(r"^\*\*Measures:\*\* (.*)$", text, re.M)]
     told = [name for line in lines for name in re.findall(r"`(\w+)`", line.split("·")[0])]
     assert sorted(told) == [row[0] for row in list_measures()]
+
+
+@pytest.mark.parametrize("page", [*STORIES, *OTHERS, *CONTRIBUTING], ids=name)
+def test_files_that_pages_name_are_there(page):
+    folders = "tests|examples|docs|analysis|training|figures"
+    named = re.findall(rf"\b(?:{folders})/[\w./-]+\.(?:py|toml|md)\b", page.read_text("utf-8"))
+    made_up = {"analysis/FAMILY.py", "figures/NAME.py"}  # by who adds something
+    assert [file for file in set(named) - made_up if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *CONTRIBUTING, ROOT / "CHANGELOG.md"], ids=name)
+def test_links_of_pages_outside_the_site_lead_somewhere(page):
+    """Those inside are checked by `make docs`."""
+    for file, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text("utf-8")):
+        target = ROOT / file if file else page
+        assert target.exists(), file
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.M)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_reference_has_every_package():
+    """And of each all public names: docs/site.py sees to it."""
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    within = {
+        "netsparse.masks.forms",
+        "netsparse.figures.report",
+    }  # read by netsparse.masks, shown with netsparse.figures
+    told = "".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
+    assert set(re.findall(r"^\{names of (.*)\}$", told, re.M)) == set(packages) - within
