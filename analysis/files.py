@@ -110,7 +110,8 @@ def _contents(path: Path, epochs: Sequence[int] | None, options: Options) -> dic
     """Return where something lies, how it is read, and the digest of each of its files."""
     files = files_of(path)
     if epochs is not None and is_run(path):
-        files = {name: file for name, file in files.items() if int(name) in epochs}
+        chosen = set(epochs)
+        files = {name: file for name, file in files.items() if int(name) in chosen}
     found = {"path": str(path.resolve()), "options": repr([(name, getattr(options, name)) for name in options.given])}
     for what, file in files.items():
         if file.is_file():
