@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from netsparse.cli import main
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.run import Run
 
@@ -125,6 +126,23 @@ def oracle_adjacency(oracles):
         return adjacency
 
     return make
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
 
 
 @pytest.fixture

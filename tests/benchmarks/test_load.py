@@ -4,7 +4,6 @@ python -m pytest tests/benchmarks/test_load.py -s
 """
 
 import itertools
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import CHROMIUM, STEP, launched, open_page
 
 import netsparse as ns
 from netsparse import LayerGraph, Run, Snapshot
@@ -27,16 +27,6 @@ WHOLE = ("learning_rate", "train_loss", "validation_accuracy", "validation_loss"
 SECONDS = ("training_seconds", "topology_seconds", "evaluation_seconds", "snapshot_seconds")
 LAYER = ("links", "frozen", "itop_rate", "overlap", "links_removed", "links_percolated", "links_regrown")
 LAYER += ("links_filled", "links_missing")
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-STEP = """async (k) => {
-  const slider = document.getElementById('epoch');
-  const started = performance.now();
-  slider.value = k;
-  slider.dispatchEvent(new Event('input'));
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  return performance.now() - started;
-}"""
 
 
 def long_run(path: Path, n_epochs: int = N_EPOCHS) -> Run:
@@ -167,25 +157,19 @@ def test_figures_report_and_film(run):
     assert page.stat().st_size < 15e6
     waited("film", run.path, "--epochs", "0:10000:200", "--jobs", "2")
     if CHROMIUM is not None:
-        open_page(page)
+        step_through(page)
 
 
-def open_page(path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+def step_through(path: Path) -> None:
+    with launched() as browser:
         started = time.perf_counter()
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]", timeout=120_000)
+        page = open_page(browser, path)
         tell("the page opens", time.perf_counter() - started)
         last = int(page.evaluate("Number(document.getElementById('epoch').max)"))
         times = [page.evaluate(STEP, k) for k in range(1, last, max(1, last // 50))]
         tell("a step of its slider, median", np.median(times) / 1000)
         print(page.inner_text("#kept"), page.inner_text("#thinned"))
         assert np.median(times) < 200
-        browser.close()
 
 
 def test_the_cost_of_an_epoch_does_not_grow(tmp_path):

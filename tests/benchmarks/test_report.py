@@ -4,11 +4,10 @@ Run with: python -m pytest tests/benchmarks/test_report.py -s
 """
 
 import itertools
-import shutil
 
 import numpy as np
 import pandas as pd
-import pytest
+from browser import STEP, launched, needs_chromium, open_page
 
 from netsparse.figures.report import write_report
 from netsparse.graph import LayerGraph, Snapshot
@@ -18,16 +17,6 @@ SIZES = (1250, 1250, 1250, 1250)
 LINKS = 20_000  # a layer
 EPOCHS = 20
 REMOVED = 0.3
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-STEP = """async (k) => {
-  const slider = document.getElementById('epoch');
-  const started = performance.now();
-  slider.value = k;
-  slider.dispatchEvent(new Event('input'));
-  // the picture is drawn in the next frame; after the second one it is on the screen
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  return performance.now() - started;
-}"""
 
 
 def synthetic_run(path, sizes=SIZES, n_links=LINKS, n_epochs=EPOCHS) -> Run:
@@ -67,21 +56,15 @@ def _embedding(layer: LayerGraph, epoch: int, rng: np.random.Generator) -> pd.Da
     )
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
+@needs_chromium
 def test_a_step_of_the_slider_takes_less_than_200_ms_and_the_file_less_than_15_mb(tmp_path):
-    from playwright.sync_api import sync_playwright
-
     path = write_report(synthetic_run(tmp_path / "synthetic"))
     print(f"\n{path.stat().st_size / 1e6:.2f} MB")
     assert path.stat().st_size < 15e6
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]", timeout=120_000)
+    with launched() as browser:
+        page = open_page(browser, path)
         for view in page.locator("#view option").all():
             page.select_option("#view", view.get_attribute("value"))
             times = [page.evaluate(STEP, k) for k in range(1, EPOCHS)]
             print(f"{view.inner_text()}: median {np.median(times):.0f} ms, largest {max(times):.0f} ms")
             assert np.median(times) < 200
-        browser.close()

@@ -1,20 +1,19 @@
 """The report page in a real browser: Chromium, headless, by Playwright."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import launched, needs_chromium
 
 from netsparse.figures.disks import disks_of
 from netsparse.figures.report import write_report
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.run import Run
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page in")
+pytestmark = needs_chromium
 
 HOSTILE = '</script><img src=x onerror="alert(1)"><b>x</b>'
 HOSTILE_GROUPS = ("<script>alert(1)</script>", "constructor", '<a href="javascript:alert(1)">y</a> $x$ &lt;')
@@ -22,12 +21,8 @@ HOSTILE_GROUPS = ("<script>alert(1)</script>", "constructor", '<a href="javascri
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

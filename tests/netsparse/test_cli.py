@@ -16,27 +16,9 @@ import torch
 from torch.nn.utils import prune
 
 import netsparse as ns
-from netsparse.cli import main
 from netsparse.figures import COMPARISONS, FIGURES
 
 SMALL = ["--epochs", "3", "--batch-size", "64", "--scale", "2", "--sparsity", "0.9"]
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

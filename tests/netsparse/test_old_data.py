@@ -11,7 +11,6 @@ import safetensors
 import safetensors.numpy
 
 import netsparse as ns
-from netsparse.cli import main
 from netsparse.storage import unpack_header
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
@@ -34,23 +33,6 @@ READERS = {
     "snapshots/epoch-0003.safetensors": ("measure", "RUN", "--measures", "n_links"),
     "figures/captions.json": ("figures", "RUN", "--only", "accuracy", "--format", "svg"),
 }
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture(params=sorted(path.name for path in RUNS.iterdir()))

@@ -15,7 +15,6 @@ import pytest
 import safetensors.numpy
 
 import netsparse as ns
-from netsparse.cli import main
 from netsparse.figures import draw_figures
 from netsparse.figures.report.tables import commands
 from netsparse.harmless import visible
@@ -221,22 +220,6 @@ def test_downloads_are_known_by_their_sha256():
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for _, digest in urls)
 
 
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str]:
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return run
-
-
 TEXTS = ["method", "dataset", "model", "topology", "start_weights", "device", "backend"]
 TEXTS += [f"parts.{name}" for name, value in Method("", "").parts.items() if isinstance(value, str)]
 
@@ -289,7 +272,8 @@ def test_names_of_files_and_layers_are_shown_never_obeyed_by_the_terminal(cli, t
             ("report", f"missing{NAME}"),
             ("train", "--method", NAME),
         ):
-            _, told = cli(*arguments)
+            _, out, err = cli(*arguments)
+            told = out + err
             assert not set(told) & set("\x07\x9b\u202e"), arguments
             assert "\x1b]" not in told, arguments  # titles and links
             assert "\x1b[31m" not in told, arguments
@@ -304,7 +288,8 @@ def test_what_is_visible_stays():
 
 def test_names_of_methods_and_sweeps_lead_out_of_no_folder(cli, tmp_path):
     (tmp_path / "m.toml").write_text('base = "set"\nname = "../../../out"\n')
-    code, told = cli("train", "--method", "m.toml", "--epochs", "1")
+    code, out, err = cli("train", "--method", "m.toml", "--epochs", "1")
+    told = out + err
     assert (code, "a method's name must be" in told) == (2, True)
     names = ["../../out", "/etc/out", "..", ".hidden", "a/../../b", "\\\\host\\out"]
     (tmp_path / "s.toml").write_text("".join(f"[variants.'{name}']\nlr = 0.1\n" for name in names))

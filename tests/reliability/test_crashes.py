@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from metrics import untimed
 
 from netsparse import Run
 from netsparse.training.checkpoint import checkpoint_epoch
@@ -99,10 +100,6 @@ def go_on(folder):
 
 def files_of(run):
     return {str(path.relative_to(run.path)): path for path in sorted(run.path.rglob("*")) if path.is_file()}
-
-
-def untimed(metrics):
-    return metrics[~metrics["metric"].str.endswith("_seconds")].reset_index(drop=True)
 
 
 def is_whole(run, reference):

@@ -8,6 +8,7 @@ import time
 
 import pandas as pd
 import pytest
+from metrics import untimed
 
 from netsparse import Run
 
@@ -33,8 +34,7 @@ def stored(run):
         for path in sorted(run.path.rglob("*"))
         if path.is_file() and path.name not in TIMED and not path.name.startswith(".")
     }
-    metrics = run.metrics
-    return files, metrics[~metrics["metric"].str.endswith("_seconds")].reset_index(drop=True)
+    return files, untimed(run.metrics)
 
 
 def equal(one, other):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from metrics import untimed
 
 from netsparse import NetsparseError, Run
 from netsparse.topologies import Correlations
@@ -97,9 +98,7 @@ def test_another_seed_is_another_run(tmp_path):
 def stored(run):
     """The bytes of everything that must not depend on an interruption, and the metrics without times."""
     files = [*sorted(run.snapshots_path.iterdir()), run.checkpoint_path]
-    metrics = run.metrics
-    metrics = metrics[~metrics["metric"].str.endswith("_seconds")].reset_index(drop=True)
-    return {path.name: path.read_bytes() for path in files}, metrics
+    return {path.name: path.read_bytes() for path in files}, untimed(run.metrics)
 
 
 RESUMED = [
