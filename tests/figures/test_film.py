@@ -15,7 +15,8 @@ from scipy.ndimage import label
 import netsparse as ns
 from netsparse import LayerGraph, NetsparseError, Run, Snapshot
 from netsparse.analysis.background import embed_run
-from netsparse.cli import _epochs, main
+from netsparse.cli import main
+from netsparse.cli.options import epochs_of
 from netsparse.errors import NothingToDrawError
 from netsparse.figures.disks import Disk, disks_of, embedded_epochs
 from netsparse.figures.film import _reel, film
@@ -140,7 +141,7 @@ def test_nothing_to_draw_leaves_the_image_and_dots_on_one_place_lie_over_each_ot
 # Steps
 
 
-def test_a_step_begins_and_ends_at_the_epochs(embedded):
+def test_a_step_begins_and_ends_at_theepochs_of(embedded):
     for layer in embedded.layer_names(0):
         disks = disks_of(embedded.measures, layer)
         for a, b in itertools.pairwise(disks):
@@ -358,7 +359,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(name, options, message, 
         film(embedded, tmp_path / name, **options)
 
 
-def test_a_film_needs_two_epochs(tmp_path):
+def test_a_film_needs_twoepochs_of(tmp_path):
     run = Run.create(tmp_path / "run")
     with pytest.raises(NetsparseError, match="at least two epochs; there are those of none"):
         film(run, tmp_path / "film.gif")
@@ -450,13 +451,13 @@ def test_the_command_films_the_epochs_that_are_chosen_and_of_many_some(trained_r
 
 @pytest.mark.parametrize(("text", "epochs"), [("0,60", [0, 60]), ("-1", [-1]), ("5,0:4:2,7:8", [5, 0, 2, 4, 7, 8])])
 def test_epochs_are_told_by_commas_and_ranges(text, epochs):
-    assert _epochs(text) == epochs
+    assert epochs_of(text) == epochs
 
 
 @pytest.mark.parametrize("text", ["x", "1:", "3:9:0", "-3:4", "1:2:3:4", ""])
 def test_epochs_that_are_none_are_refused(text):
     with pytest.raises(NetsparseError, match="such as 0:60:10; not"):
-        _epochs(text)
+        epochs_of(text)
 
 
 def test_the_command_refuses_before_it_measures(trained_run, tmp_path, monkeypatch, capsys):

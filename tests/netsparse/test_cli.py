@@ -24,8 +24,8 @@ SMALL = ["--epochs", "3", "--batch-size", "64", "--scale", "2", "--sparsity", "0
 @pytest.fixture
 def undrawn(monkeypatch):
     """No figures, which take most of the time of a short run: for tests of what they do not show."""
-    monkeypatch.setattr("netsparse.cli._draw", lambda *_: [])
-    monkeypatch.setattr("netsparse.cli._report", lambda *_: Path("report.html"))
+    monkeypatch.setattr("netsparse.cli.train.draw", lambda *_: [])
+    monkeypatch.setattr("netsparse.cli.train.write_page", lambda *_: Path("report.html"))
 
 
 def test_train_leaves_a_whole_run_directory_and_says_what_next(cli, tmp_path):
@@ -488,7 +488,7 @@ def test_list_tells_measures_with_their_levels(cli):
 
 @pytest.mark.parametrize("kind", ["topologies", "datasets", "models", "figures"])
 def test_list_tells_what_there_is_with_a_line_each(cli, kind):
-    from netsparse.cli import _registry
+    from netsparse.cli.list import _registry
 
     code, out, _ = cli("list", kind)
     assert code == 0

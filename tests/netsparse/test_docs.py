@@ -144,7 +144,7 @@ def check_options(command, rest, monkeypatch):
     context = known.make_context(command, list(rest))  # options that there are, values of their types
     if command == "train" and not {"resume", "config"} & {key for key, value in context.params.items() if value}:
         taken = []
-        monkeypatch.setattr("netsparse.cli._train", lambda config, *_, **__: taken.append(config))
+        monkeypatch.setattr("netsparse.cli.train._train", lambda config, *_, **__: taken.append(config))
         rest = ["cht" if word.endswith(".toml") else word for word in rest]
         main([command, *rest])  # and ones that go together
         assert len(taken) == 1

@@ -18,10 +18,10 @@ NEVER = {
     "training": {"matplotlib", "seaborn", "netsparse.analysis", "netsparse.figures"},
     "figures": {"torch", "netsparse.training", "netsparse.analysis"},
 }
-# cli.py calls the other folders inside functions; __init__.py names them for type checkers and loads them lazily.
+# The command line calls the other folders inside functions; __init__.py names them for type checkers, loads them late.
 # gpu.py holds Triton kernels, which are made when it is imported: only functions that hold a tensor may do that.
 KERNELS = {ROOT / "netsparse" / "linkprediction" / "gpu.py"}
-CALLERS = {ROOT / "netsparse" / "cli.py", ROOT / "netsparse" / "__init__.py"}
+CALLERS = {*(ROOT / "netsparse" / "cli").iterdir(), ROOT / "netsparse" / "__init__.py"}
 
 
 def files(folder: str) -> list[Path]:
