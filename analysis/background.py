@@ -24,14 +24,15 @@ from netsparse.errors import NetsparseError
 from netsparse.lock import hold
 from netsparse.orphans import end_with_parent
 from netsparse.run import Run
+from netsparse.spacing import Spacing
 
 _log = logging.getLogger("netsparse")
 
 # Seconds between two looks for a snapshot that is still being written, and after which it is given up.
 _LOOK, _GIVE_UP = 0.1, 60.0
 
-# Seconds that the table is written apart at least, and so many times as long as it takes.
-_EVERY, _RARELY = 2.0, 10.0
+# Seconds that the table is written apart at least.
+_EVERY = 2.0
 
 # Seconds that the process has to finish the epoch that it measures when training is over.
 _FINISH = 120.0
@@ -133,10 +134,9 @@ def embed_run(
 
 def _there(run: Run) -> pd.DataFrame | None:
     """Return the table that is there, if this module made it."""
-    try:
-        table = run.measures
-    except NetsparseError:
+    if not run.measures_path.is_file():
         return None
+    table = run.measures
     return table if table.attrs == {"seed": 0, "nulls": 0} else None
 
 
@@ -168,12 +168,11 @@ class BackgroundMeasuring:
 
     def __init__(self, run: Run, done: int | None = None) -> None:
         self._stale: set[int] = set()
-        if run.measures_path.is_file():  # of a training before
-            table = _there(run)
-            if table is not None:
-                kept = table[(table["epoch"] <= (0 if done is None else done)).fillna(False).astype(bool)]
-                kept.attrs = table.attrs
-                run.write_measures(kept)
+        table = _there(run)  # of a training before
+        if table is not None:
+            kept = table[(table["epoch"] <= (0 if done is None else done)).fillna(False).astype(bool)]
+            kept.attrs = table.attrs
+            run.write_measures(kept)
         if done is not None:
             self._stale = {epoch for epoch in run.epochs if epoch > done}
         context = multiprocessing.get_context("spawn")
@@ -234,7 +233,7 @@ def _follow(path: str, receiver: Connection) -> None:
     present = set() if before is None else set(before["epoch"].dropna().astype(int))
     parts = [] if before is None or before.empty else [before]
     del before
-    next_write = time.monotonic() + _EVERY
+    spacing = Spacing(_EVERY)
     more, stop = True, False
     while (more or waiting) and not stop:
         while more and (not waiting or receiver.poll()):
@@ -252,11 +251,9 @@ def _follow(path: str, receiver: Connection) -> None:
             continue
         present.add(epoch)
         parts.append(compute([(unit, measures) for unit in units_of(run, [epoch]) if unit.scope != "run"]))
-        if time.monotonic() > next_write:
-            started = time.monotonic()
-            parts = [_written(run, parts)]
-            ended = time.monotonic()
-            next_write = ended + max(_EVERY, _RARELY * (ended - started))
+        if spacing.is_due():
+            with spacing:
+                parts = [_written(run, parts)]
     if parts:
         _written(run, parts)
 

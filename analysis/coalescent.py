@@ -171,7 +171,7 @@ def _embed(
     elevation = theta.copy() if dims == 3 else None
     if len(nodes) < 4:
         what = "giant component" if components == "giant" else "graph"
-        reason = f"the {what} has {len(nodes)} nodes, too few to embed"
+        reason = f"the {what} has {len(nodes)} node{'s' * (len(nodes) != 1)}, too few to embed"
         return Embedding(theta, radius, share, reason, elevation)
     adjacency = _joined(network) if components == "all" else _part(network, nodes)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any, TypeVar, overload
@@ -17,6 +16,7 @@ from netsparse.analysis.table import COLUMNS, NULL_COLUMNS, Done, columns, make_
 from netsparse.analysis.workers import Result, run_jobs
 from netsparse.errors import NetsparseError
 from netsparse.run import Run
+from netsparse.spacing import Spacing
 
 __all__ = ["COLUMNS", "LEVELS", "MEASURES", "NULL_COLUMNS", "Measure", "Variants", "choose", "columns", "measure"]
 
@@ -24,9 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _log = logging.getLogger("netsparse")
 
-# Seconds between two unfinished tables that are handed out; and how much longer than making one takes it is at least.
+# Seconds between two unfinished tables that are handed out, at least.
 _EVERY = 3.0
-_RARELY = 10.0
 
 
 @overload
@@ -101,8 +100,8 @@ def measure(
         NaN), ``group`` and ``node`` (index in its group) where the scope is group or node, ``reason`` why a value is
         NaN: a measure that failed tells ``failed:`` and the error, one that would take too long ``refused:`` and how
         long. With null models behind the value also
-        ``null_mean``, ``null_sd``, ``z``, ``p`` of those with the same degrees (see `significance`), and the same with
-        ``er_`` of the others; NaN for neurons. ``attrs`` holds ``seed`` and ``nulls``.
+        ``null_mean``, ``null_sd``, ``z``, ``p`` of those with the same degrees (see `significance`), and ``er_mean``,
+        ``er_sd``, ``er_z``, ``er_p`` of the others; NaN for neurons. ``attrs`` holds ``seed`` and ``nulls``.
 
     Raises
     ------
@@ -183,17 +182,15 @@ def compute(
 
     if on_progress:
         on_progress(0, len(jobs))
-    told = time.monotonic()
+    spacing = Spacing(_EVERY)
     try:
         for n_done, (job, result) in enumerate(run_jobs(jobs, n_jobs, cluster), 1):
             collected.add(job, result)
             if on_progress:
                 on_progress(n_done, len(jobs))
-            now = time.monotonic()
-            if on_table and now > told and n_done < len(jobs):
-                on_table(table())
-                took = time.monotonic() - now
-                told = now + took + max(_EVERY, _RARELY * took)
+            if on_table and spacing.is_due() and n_done < len(jobs):
+                with spacing:
+                    on_table(table())
     except BaseException:
         if on_table and collected.whole:
             on_table(table())

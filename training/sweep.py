@@ -19,7 +19,7 @@ from netsparse.errors import NetsparseError
 from netsparse.harmless import file_name
 from netsparse.lock import hold
 from netsparse.orphans import end_with_parent
-from netsparse.run import Run
+from netsparse.run import Run, take_config
 from netsparse.training.checkpoint import checkpoint_epoch
 from netsparse.training.config import TrainConfig
 from netsparse.training.methods import read_toml
@@ -94,13 +94,14 @@ def read_sweep(path: Path) -> list[SweepRun]:
     for option, values in axes.items():
         if not isinstance(values, list) or not values:
             raise NetsparseError(f"{path}: grid: {option} must be a list of values, it is {values!r}")
+    shared = take_config(f"{path}: train", told.get("train", {}))  # it may be a run's config.toml
     variants: dict[str, Any] = told.get("variants", {}) or {"": {}}
     runs: dict[str, SweepRun] = {}
     for (variant, options), values in itertools.product(variants.items(), itertools.product(*axes.values())):
         if not isinstance(options, dict):
             raise NetsparseError(f"{path}: variants: '{variant}' must be a table of options")
         point: dict[str, Any] = {"variant": variant} if variant else {}
-        merged = _merged(told.get("train", {}), options)
+        merged = _merged(shared, take_config(f"{path}: variants.{variant}", options))
         for option, value in zip(axes, values, strict=True):
             point[option] = value
             merged = _merged(merged, _nested(option, value))

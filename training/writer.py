@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 import queue
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from netsparse.errors import NetsparseError
+from netsparse.spacing import Spacing
 
 _log = logging.getLogger("netsparse")
 
 # Jobs that may wait: more would only hold memory, when the disk is slower than the training.
 _WAITING = 8
-
-# Between two spaced jobs, so many times as long as one takes.
-_RARELY = 10.0
 
 Job = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -50,7 +46,7 @@ class BackgroundWriter:
     def __init__(self) -> None:
         self._jobs: queue.Queue[Job | None] = queue.Queue(_WAITING)
         self._error: BaseException | None = None
-        self._next_spaced = 0.0
+        self._spacing = Spacing()
         self._left_out: Job | None = None
         self._is_done = threading.Event()  # a join that is interrupted would take the thread for ended
         self._thread = threading.Thread(target=self._work, name="netsparse-writer", daemon=True)
@@ -67,17 +63,16 @@ class BackgroundWriter:
         So they take about a tenth of the time at most, however long one of them takes.
         """
         self._raise()
-        if time.monotonic() < self._next_spaced:
+        if not self._spacing.is_due():
             self._left_out = (job, arguments)
             return
-        self._left_out, self._next_spaced = None, math.inf  # until it is done
+        self._left_out = None
+        self._spacing.hand_over()
         self._jobs.put((self._do_spaced, (job, arguments)))
 
     def _do_spaced(self, job: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        started = time.monotonic()
-        job(*arguments)
-        ended = time.monotonic()
-        self._next_spaced = ended + _RARELY * (ended - started)
+        with self._spacing:
+            job(*arguments)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -35,6 +35,11 @@ def counted(monkeypatch):
     return seen
 
 
+def with_attrs(table, **attrs):
+    table.attrs = attrs
+    return table
+
+
 def whole_table(run) -> pd.DataFrame:
     measure_run(run)
     table = run.measures
@@ -98,3 +103,15 @@ def test_a_table_of_others_is_not_taken_up(run):
         (run.snapshots_path / f"epoch-{epoch:04d}.safetensors").unlink()
     with pytest.raises(NetsparseError, match="nothing to measure"):
         measure_run(run)
+
+
+@pytest.mark.parametrize(("version", "message"), [(None, "not a readable Parquet table"), (99, "version 99")])
+def test_a_table_that_cannot_be_read_is_told_before_the_training(version, message, run):
+    if version is None:
+        run.measures_path.write_bytes(b"PAR1")
+    else:
+        pd.DataFrame({"epoch": [1]}).pipe(with_attrs, format_version=version).to_parquet(run.measures_path)
+    kept = run.measures_path.read_bytes()
+    with pytest.raises(NetsparseError, match=message):
+        BackgroundMeasuring(run)
+    assert run.measures_path.read_bytes() == kept

@@ -321,7 +321,7 @@ def test_unfinished_tables_are_handed_out(run, registered, monkeypatch):
     import sys
 
     monkeypatch.setattr(sys.modules["netsparse.analysis.measure"], "_EVERY", 0.0)
-    monkeypatch.setattr(sys.modules["netsparse.analysis.measure"], "_RARELY", 0.0)
+    monkeypatch.setattr("netsparse.spacing._RARELY", 0.0)
 
     @registered("full")
     def interrupted(network):

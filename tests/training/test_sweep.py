@@ -54,6 +54,18 @@ def test_every_combination_is_a_run(config):
     assert [run.name for run in read_sweep(config)] == ["run"]
 
 
+def test_the_options_may_be_a_runs_config(config):
+    run = Run.create(config.parent / "before")
+    run.write_config({"epochs": 7})
+    config.write_text(
+        f"[train]\n{(run.path / 'config.toml').read_text()}[variants.a]\nformat_version = 1\n[variants.b]\n"
+    )
+    assert [run.config.epochs for run in read_sweep(config)] == [7, 7]
+    config.write_text("[variants.a]\nformat_version = 99\n")
+    with pytest.raises(NetsparseError, match=r"variants\.a: configuration .*99"):
+        read_sweep(config)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
