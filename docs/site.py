@@ -20,6 +20,10 @@ from mkdocs.structure.pages import Page
 from netsparse.registry import Registry
 
 ROOT = Path(__file__).parents[1]
+# Of a function an argument without brackets stands apart.
+FUNCTIONS = re.compile(
+    r"(?<!<msup>)(?<!<msub>)<m[io]>(ln|log|cos|sin|arcosh|cosh|sinh)</m[io]>(?!<mo stretchy=\"false\">&#x00028;)"
+)
 NAMES = re.compile(r"^\{names of ([\w.]+)\}$", re.M)
 
 
@@ -105,6 +109,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             made = convert(text[2:-2].strip(), display="block" if display else "inline")
         except Exception as error:
             raise PluginError(f"{page.file.src_uri}: formula {text!r}: {error}") from error
+        made = FUNCTIONS.sub(r"<mi>\1</mi><mo>&#x2061;</mo><mspace width='0.17em'/>", made)
         if ">&<" in made or "\\" in made:
             raise PluginError(f"{page.file.src_uri}: formula {text!r}: latex2mathml does not know all of it")
         return f"<{found[1]} class='formula'>{made}</{found[1]}>"

@@ -95,6 +95,9 @@ def draw_figures(
     _check_epochs(runs, epochs)
     groups = groups_of(runs)
     members = [member for group in groups for member in group.members]  # each reads its tables once
+    needless = RARE | COMPARISONS if names is None else set()
+    if names is None and len(groups) < 2:
+        chosen = {name: draw for name, draw in chosen.items() if name not in COMPARISONS}
     out = runs[0].figures_path if out is None else out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,7 @@ def draw_figures(
     try:
         with in_turn(out / ".lock"):  # two processes that draw into one folder would forget each other's captions
             clear_asides(out)
-            paths, left_out, broken = _draw_into(out, chosen, members, len(groups), formats, epochs, names is not None)
+            paths, left_out, broken = _draw_into(out, chosen, members, formats, epochs, needless)
     except OSError as error:
         raise NetsparseError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from error
     if broken:
@@ -117,24 +120,24 @@ def _draw_into(
     out: Path,
     chosen: Mapping[str, Callable[..., Figure]],
     members: Sequence[Any],
-    n_groups: int,
     formats: Sequence[str],
     epochs: Sequence[int] | None,
-    by_name: bool,
+    needless: set[str],
 ) -> tuple[list[Path], dict[str, str], dict[str, str]]:
-    """Draw figures into a folder; return the files, what is left out, and what is not drawn for a damaged file."""
+    """Draw figures into a folder; return the files, what is left out, and what is not drawn for a damaged file.
+
+    Of those that are needless it is not told that they have nothing to show.
+    """
     paths: list[Path] = []
     captions = _captions_there(out, chosen)
     left_out: dict[str, str] = {}
     broken: dict[str, str] = {}
     for name, draw in chosen.items():
-        if name in COMPARISONS and n_groups < 2 and not by_name:
-            continue
         options = {"epochs": epochs} if epochs and "epochs" in inspect.signature(draw).parameters else {}
         try:
             figure = draw(members, **options)
         except NothingToDrawError as error:
-            if name not in RARE | COMPARISONS or by_name:
+            if name not in needless:
                 left_out[name] = str(error)
             continue
         except NetsparseError as error:  # a damaged file: the other figures are drawn all the same

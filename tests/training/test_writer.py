@@ -55,7 +55,7 @@ def test_of_spaced_jobs_the_first_and_the_last_are_done_and_few_between(way_out)
     kept = [i for i in done if i != "between"]
     assert done.count("between") == 60
     assert kept == sorted(set(kept))
-    assert (kept[0], kept[-1], done[-1]) == (0, 59, 59)
+    assert (kept[0], kept[-1]) == (0, 59)
     assert len(kept) < 20
 
 
