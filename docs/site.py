@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[1]
 FUNCTIONS = re.compile(
     r"(?<!<msup>)(?<!<msub>)<m[io]>(ln|log|cos|sin|arcosh|cosh|sinh)</m[io]>(?!<mo stretchy=\"false\">&#x00028;)"
 )
+    r"(?<!<msup>)(?<!<msub>)<m[io]>(ln|log|cos|sin|arcosh|cosh|sinh)</m[io]>(?!<mo stretchy=\"false\">&#x00028;)"
+)
 NAMES = re.compile(r"^\{names of ([\w.]+)\}$", re.M)
 
 
