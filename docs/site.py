@@ -20,12 +20,11 @@ from mkdocs.structure.pages import Page
 from netsparse.registry import Registry
 
 ROOT = Path(__file__).parents[1]
-# Of a function an argument without brackets stands apart.
+# A function stands apart from what is before it, and from an argument without brackets.
 FUNCTIONS = re.compile(
     r"(?<!<msup>)(?<!<msub>)<m[io]>(ln|log|cos|sin|arcosh|cosh|sinh)</m[io]>(?!<mo stretchy=\"false\">&#x00028;)"
 )
-    r"(?<!<msup>)(?<!<msub>)<m[io]>(ln|log|cos|sin|arcosh|cosh|sinh)</m[io]>(?!<mo stretchy=\"false\">&#x00028;)"
-)
+THIN = "<mspace width='0.17em'/>"
 NAMES = re.compile(r"^\{names of ([\w.]+)\}$", re.M)
 
 
@@ -111,7 +110,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             made = convert(text[2:-2].strip(), display="block" if display else "inline")
         except Exception as error:
             raise PluginError(f"{page.file.src_uri}: formula {text!r}: {error}") from error
-        made = FUNCTIONS.sub(r"<mi>\1</mi><mo>&#x2061;</mo><mspace width='0.17em'/>", made)
+        made = FUNCTIONS.sub(rf"{THIN}<mi>\1</mi><mo>&#x2061;</mo>{THIN}", made)
         if ">&<" in made or "\\" in made:
             raise PluginError(f"{page.file.src_uri}: formula {text!r}: latex2mathml does not know all of it")
         return f"<{found[1]} class='formula'>{made}</{found[1]}>"
