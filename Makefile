@@ -7,7 +7,7 @@ demo: .venv/.ready
 	.venv/bin/netsparse train
 
 test: .venv/.ready
-	.venv/bin/python -m pytest -n logical --maxprocesses 4 --cov --cov-report=term --cov-report=json:.coverage_report.json
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal --cov --cov-report=term --cov-report=json:.coverage_report.json
 	.venv/bin/python .ci/coverage.py .coverage_report.json
 
 lint: .venv/.ready
