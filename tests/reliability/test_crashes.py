@@ -144,8 +144,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(commands, straight, tm
         moment = rng.uniform(0, seconds)
 
         def kill_later(pid, moment=moment):
-            time.sleep(moment)
-            send(pid, signal.SIGKILL)
+            at = time.monotonic() + moment
+            send(pid, signal.SIGKILL, when=lambda: time.monotonic() >= at)
 
         how = {} if is_enough else {"meanwhile": kill_later} if stage == "time" else {"kill": (write, stage)}
         code, said = commands.run(tmp_path, *go_on(tmp_path), **how)
