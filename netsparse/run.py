@@ -9,6 +9,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.storage import (
     check_version,
+    clear_asides,
+    is_aside,
     pack_header,
     read_layer_names,
     read_snapshot,
@@ -75,6 +78,7 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._is_made = False  # the directory, by `create`
         if not self.path.is_dir():
             raise NetsparseError(f"{self.path}: no such run directory")
         if not self.snapshots_path.is_dir():
@@ -98,7 +102,9 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path) -> Run:
-        """Make a new run directory. It must not exist, or be empty: no run is ever overwritten.
+        """Make a new run directory. It must not exist, or be empty: nothing is ever overwritten.
+
+        What a run left that was killed before it had a configuration counts as nothing.
 
         Raises
         ------
@@ -107,15 +113,16 @@ class Run:
         """
         path = Path(path)
         try:
+            is_made = not path.is_dir()
             path.mkdir(parents=True, exist_ok=True)
-            snapshots = path / "snapshots"
-            there = {part.name for part in path.iterdir()} - _AT_FIRST
-            if any(not name.endswith(".part") for name in there) or (snapshots.exists() and any(snapshots.iterdir())):
+            if not _is_unused(path):
                 raise NetsparseError(f"{path} exists and is not empty; name another directory or remove it")
-            snapshots.mkdir(exist_ok=True)
+            (path / "snapshots").mkdir(exist_ok=True)
         except OSError as error:
             raise NetsparseError(f"{path}: cannot make the run directory: {error.strerror}") from error
-        return cls(path)
+        run = cls(path)
+        run._is_made = is_made
+        return run
 
     @classmethod
     def create_numbered(cls, stem: str, parent: str | Path = "runs") -> Run:
@@ -129,15 +136,30 @@ class Run:
                     path.mkdir()
                 except FileExistsError:
                     continue
-                return cls.create(path)
+                run = cls.create(path)
+                run._is_made = True
+                return run
         except OSError as error:
             raise NetsparseError(f"{parent}: cannot make a run directory here: {error.strerror}") from error
         raise NetsparseError(f"{parent}: no number is free for {stem}; name a directory")
 
     def discard_if_empty(self) -> None:
-        """Remove the directory if it holds no snapshot: what failed at the start is to leave nothing."""
-        if not self.epochs and not self.checkpoint_path.exists():
-            shutil.rmtree(self.path)
+        """Remove what a run has made that holds no snapshot: what failed at the start is to leave nothing.
+
+        The directory, too, if `create` made it and nothing else is in it.
+        """
+        if self.epochs or self.checkpoint_path.exists():
+            return
+        clear_asides(self.path)
+        clear_asides(self.snapshots_path)
+        for name in (*_AT_FIRST, "config.toml"):
+            if name != "snapshots":
+                (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+        with suppress(OSError):  # something else is in it
+            self.snapshots_path.rmdir()
+            if self._is_made:
+                self.path.rmdir()
 
     @property
     def name(self) -> str:
@@ -319,6 +341,15 @@ def told_epochs(epochs: Sequence[int | None]) -> str:
     if len(epochs) <= _MOST_TOLD:
         return ", ".join(map(str, epochs)) or "none"
     return f"{', '.join(map(str, epochs[:5]))} … {epochs[-1]} ({len(epochs)} in all)"
+
+
+def _is_unused(path: Path) -> bool:
+    """Tell whether a directory is empty, or holds only what a run leaves that was killed as it began."""
+    names, snapshots = {part.name for part in path.iterdir()}, path / "snapshots"
+    if snapshots.is_symlink() or (snapshots.is_dir() and any(snapshots.iterdir())):
+        return False
+    # the lock is a run's first file
+    return names <= {"snapshots"} or (LOCK_NAME in names and all(n in _AT_FIRST or is_aside(n) for n in names))
 
 
 def take_config(path: Path | str, options: dict[str, Any]) -> dict[str, Any]:

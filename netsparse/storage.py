@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,15 @@ def clear_asides(folder: Path) -> None:
     ...     [aside.exists() for aside in asides]
     [False, True]
     """
-    for aside in folder.glob(".*.????????.part"):  # as tempfile names them
-        with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
+    for aside in folder.glob(".*.part"):
+        if is_aside(aside.name):
+            with contextlib.suppress(FileNotFoundError):
+                aside.unlink()
+
+
+def is_aside(name: str) -> bool:
+    """Tell whether a file is one of which `write_whole` makes another, by its name."""
+    return re.fullmatch(r"\..*\.\w{8}\.part", name) is not None  # as tempfile names them
 
 
 def umask() -> int:

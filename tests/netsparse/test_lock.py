@@ -101,6 +101,7 @@ def test_of_two_that_create_one_run_the_second_is_refused_and_harms_nothing(tmp_
 
 def test_a_run_that_has_begun_is_never_created_again(tmp_path):
     run = Run.create(tmp_path / "run")
+    (run.path / ".lock").touch()
     run.write_environment({})
     (run.path / ".config.toml.abcd_123.part").touch()
     Run.create(run.path)  # killed as it began

@@ -9,6 +9,7 @@ import safetensors.numpy
 import netsparse as ns
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, Run, Snapshot
 from netsparse.cli import main
+from netsparse.lock import hold
 from netsparse.run import read_table, write_table
 from netsparse.storage import pack_header, read_snapshot, write_snapshot, write_whole
 
@@ -89,6 +90,38 @@ def test_a_run_directory_is_never_overwritten(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NetsparseError, match="cannot make"):
         Run.create(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    "names", [["log.txt"], ["thesis.part"], ["environment.json", "snapshots/"], [".lock", "log.txt", "notes.txt"]]
+)
+def test_what_somebody_else_put_there_is_neither_taken_nor_removed(names, tmp_path):
+    for name in names:
+        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("mine")
+    with pytest.raises(NetsparseError, match="not empty"):
+        Run.create(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {name.rstrip("/") for name in names}
+
+
+def test_what_is_discarded_is_what_the_run_made(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for path in (tmp_path / "real", tmp_path / "link"):
+        run = Run.create(path)
+        with hold(run):
+            run.write_environment({})
+            run.write_config({})
+            run.log_path.touch()
+            run.discard_if_empty()
+        assert path.is_dir()
+        assert list(path.iterdir()) == []
+    run = Run.create(tmp_path / "new")
+    (run.path / "notes.txt").touch()  # meanwhile
+    run.discard_if_empty()
+    assert [path.name for path in run.path.iterdir()] == ["notes.txt"]
+    run = Run.create_numbered("some", tmp_path)
+    run.discard_if_empty()
+    assert not run.path.exists()
 
 
 def test_a_run_lists_and_reads_its_snapshots(tmp_path, chain):
