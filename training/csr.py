@@ -123,12 +123,23 @@ class CSRLinear(SparseLinear):
         carry = carry_links(before.link_keys, graph.link_keys, self.weight.device)
         gradient = None if self.weight.grad is None else carry(self.weight.grad)
         if weights is None:
-            self.weight.data = carry(self.weight)
+            self._replace_weight(carry(self.weight))
         else:
-            self.weight.data = torch.tensor(weights, dtype=self.weight.dtype, device=self.weight.device)
+            self._replace_weight(torch.tensor(weights, dtype=self.weight.dtype, device=self.weight.device))
         self.weight.grad = gradient
         self._set_links(graph)
         return carry
+
+    def _replace_weight(self, weight: torch.Tensor) -> None:
+        """Give the parameter other numbers, perhaps more or fewer.
+
+        A loss that somebody keeps holds the node by which autograd gives the parameter its gradients, and that refuses
+        those of another number of links. A change of the type makes it anew.
+        """
+        if weight.shape != self.weight.shape:
+            other = torch.float64 if weight.dtype == torch.float32 else torch.float32
+            self.weight.data = torch.empty(0, dtype=other, device=weight.device)
+        self.weight.data = weight
 
     @torch.no_grad()
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
@@ -142,7 +153,7 @@ class CSRLinear(SparseLinear):
                     f"{[self.in_features, self.out_features]}"
                 )
             self._set_links(LayerGraph(prefix.rstrip(".") or "layer", self._pattern(start, targets)))
-            self.weight.data = self.weight.new_zeros(len(targets))
+            self._replace_weight(self.weight.new_zeros(len(targets)))
             self.weight.grad = None
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

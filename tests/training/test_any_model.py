@@ -344,6 +344,35 @@ def test_state_dict_round_trips_of_any_method_go_on_bit_for_bit(method):
     assert set(ever.graph.link_keys) <= set(ever.ever_active)
 
 
+@pytest.mark.parametrize("method", ["granet", "mest-ems"])
+@pytest.mark.parametrize("backend", ["csr", "masked"])
+def test_a_loss_that_is_kept_bears_an_update_that_changes_the_number_of_links(method, backend):
+    """As in a loop where it is still there when the next one is made."""
+
+    def trained(keep):
+        torch.manual_seed(0)
+        layer = SparseLinear(30, 20, 0.9, backend=backend)
+        layer.weight.register_hook(lambda gradient: 2 * gradient)
+        model = nn.Sequential(layer, nn.Linear(20, 3))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        topology = TopologyScheduler(model, optimizer, method, 0.9, layers=["0"], total_steps=20, update_interval=2)
+        counts = set()
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(torch.rand(8, 30)), torch.arange(8) % 3)
+            loss.backward()
+            optimizer.step()
+            if not keep:
+                del loss
+            topology.step()
+            counts.add(topology.layers[0].graph.n_links)
+        return topology.layers[0].graph, counts
+
+    (kept, counts), (dropped, _) = trained(True), trained(False)
+    assert len(counts) > 1
+    assert kept == dropped
+
+
 def test_itop_is_the_union_of_all_links_there_ever_were():
     layer = nn.Linear(20, 20)
     _, topology = scheduler(layer, "set", 0.9, layers=["*"])
