@@ -81,22 +81,39 @@ def run_plan(run: Run) -> list[tuple[Unit, list[Measure]]]:
     return [(unit, own(unit)) for unit in units_of(run, epochs)]
 
 
-def measure_run(
-    run: Run, *, resume: bool = False, n_jobs: int = 1, on_progress: Callable[[int, int], object] | None = None
-) -> None:
-    """Write a trained run's ``measures.parquet`` (see `run_plan`).
+def measure_run(run: Run, *, n_jobs: int = 1, on_progress: Callable[[int, int], object] | None = None) -> None:
+    """Write a trained run's ``measures.parquet`` (see `run_plan`), or complete the one that is there.
 
     Parameters
     ----------
-    resume : bool
-        Take up the table that is there, if it is one that can be.
     n_jobs : int
         Processes to share the work among.
+
+    Raises
+    ------
+    NetsparseError
+        If the run has no snapshot, or a table that this cannot complete (see `keep_measures`).
     """
     with hold(run):
-        done = _there(run) if resume else None
-        table = compute(run_plan(run), n_jobs=n_jobs, done=done, keep=False, on_progress=on_progress)
-        run.write_measures(table)
+        run.write_measures(compute(run_plan(run), n_jobs=n_jobs, done=_there(run), on_progress=on_progress))
+
+
+def keep_measures(run: Run, done: int) -> None:
+    """Forget what a run's ``measures.parquet`` tells of later epochs than one behind which its training goes on.
+
+    Raises
+    ------
+    NetsparseError
+        If the table cannot be read, or was made with another seed or with null models, so that what training measures
+        has no place in it.
+    """
+    table = _there(run)
+    if table is not None:
+        later = (table["epoch"] > done).fillna(False).astype(bool)
+        if later.any():
+            kept = table[~later]
+            kept.attrs = table.attrs
+            run.write_measures(kept)
 
 
 def embed_run(
@@ -133,11 +150,16 @@ def embed_run(
 
 
 def _there(run: Run) -> pd.DataFrame | None:
-    """Return the table that is there, if this module made it."""
+    """Return the table that is there, which is to be completed."""
     if not run.measures_path.is_file():
         return None
-    table = run.measures
-    return table if table.attrs == {"seed": 0, "nulls": 0} else None
+    table = run.measures.assign(run=run.name)  # it may have been renamed
+    if {"seed": 0, "nulls": 0}.items() <= table.attrs.items():
+        return table
+    raise NetsparseError(
+        f"{run.measures_path}: does not tell that it was made with seed 0 and without null models, as training "
+        "measures; so that nothing of it is lost, move it elsewhere and try again"
+    )
 
 
 class BackgroundMeasuring:
@@ -168,11 +190,7 @@ class BackgroundMeasuring:
 
     def __init__(self, run: Run, done: int | None = None) -> None:
         self._stale: set[int] = set()
-        table = _there(run)  # of a training before
-        if table is not None:
-            kept = table[(table["epoch"] <= (0 if done is None else done)).fillna(False).astype(bool)]
-            kept.attrs = table.attrs
-            run.write_measures(kept)
+        keep_measures(run, done or 0)
         if done is not None:
             self._stale = {epoch for epoch in run.epochs if epoch > done}
         context = multiprocessing.get_context("spawn")

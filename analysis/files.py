@@ -16,7 +16,7 @@ from netsparse.errors import NetsparseError
 from netsparse.masks import Masks
 from netsparse.masks.files import check_run, files_of, is_run, scan_all
 from netsparse.masks.options import Options
-from netsparse.run import check_table_path, read_table, told_epochs, write_table
+from netsparse.run import check_table_path, read_measures, told_epochs, write_table
 
 
 def measure_files(
@@ -75,11 +75,13 @@ def measure_files(
         raise NetsparseError("--resume goes on with a table: name it by --out")
     if resume and out is not None and out.suffix != ".parquet":
         raise NetsparseError(f"{out}: only a .parquet table can be resumed: the others do not hold all that it takes")
-    done = read_table(out) if resume and out is not None and out.is_file() else None
+    done = read_measures(out) if resume and out is not None and out.is_file() else None
     paths = list(dict.fromkeys(paths))
     options = Options.of() if options is None else options
     contents = {path: _contents(path, epochs, options) for path in paths} if out is not None else {}
     before = {} if done is None else done.attrs.pop("sources", {})  # pandas would copy them at each of its steps
+    if not (isinstance(before, dict) and all(isinstance(told, dict) for told in before.values())):
+        raise NetsparseError(f"{out}: does not tell what was measured: the file is damaged; measure to a new table")
     names = _names(paths, contents, before)
     plan = [entry for path in paths for entry in _plan(path, names[path], chosen, epochs, options, on_masks)]
     sources = before | {names[path]: before.get(names[path], {}) | found for path, found in contents.items()}

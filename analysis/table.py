@@ -152,6 +152,8 @@ class Done:
                     f"the table was made with {name}={told[name]}, now {name}={asked} is asked for; use the same or "
                     "another table"
                 )
+        if "reason" not in table:
+            table = table.assign(reason="")
         table = table.reindex(columns=columns(nulls))
         missing = (FAILED, REFUSED) if force else FAILED
         self.table = table[~table["reason"].str.startswith(missing)]

@@ -18,6 +18,7 @@ import joblib
 
 from netsparse.analysis.jobs import Job, NullValues, Part, failed, run_job
 from netsparse.errors import NetsparseError
+from netsparse.orphans import end_with
 
 _log = logging.getLogger("netsparse")
 
@@ -125,7 +126,8 @@ def _lost_worker() -> tuple[type[BaseException], ...]:
     return (BrokenProcessPool, CancelledError, *([dask.KilledWorker] if dask else []))
 
 
-def _numbered(i: int, job: Job) -> tuple[int, Result]:
+def _in_worker(i: int, job: Job, parent: int) -> tuple[int, Result]:
+    end_with(parent)
     return i, run_job(job)
 
 
@@ -138,7 +140,7 @@ def _processes(n_jobs: int) -> Pool:
         with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
             # never one process: joblib would do the jobs here
             parallel = joblib.Parallel(max(2, n_jobs), return_as="generator_unordered", batch_size=1, max_nbytes=None)
-        return parallel(joblib.delayed(_numbered)(i, job) for i, job in tasks)
+        return parallel(joblib.delayed(_in_worker)(i, job, os.getpid()) for i, job in tasks)
 
     return pool
 

@@ -164,6 +164,8 @@ def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):  # drawn anew, they come anew
         return {}
     check_version(f"{path}: captions", found.pop("format_version", 1), CAPTIONS_VERSION)
     there = {path.stem for path in out.iterdir() if path.suffix[1:] in FORMATS}

@@ -83,7 +83,7 @@ def film(
     Raises
     ------
     NetsparseError
-        If an argument makes no sense or the file cannot be written; before any work.
+        If an argument makes no sense or the file cannot be written; before any work, but for a disk that runs full.
     NothingToDrawError
         If fewer than two epochs have an embedding.
 
@@ -116,7 +116,10 @@ def film(
         content = gif(frames, stage.palette, stands)
     else:
         content = mp4(_held(frames, len(when), fps), (stage.width, stage.height), fps)
-    write_whole(path, content)
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     return path
 
 
@@ -153,6 +156,8 @@ def check_film(
         raise NetsparseError(f"frames a second are above 0 and at most {form.most_fps:g} ({path.suffix}), not {fps:g}")
     if seconds is not None and not 0 < seconds <= _MOST_SECONDS:
         raise NetsparseError(f"a film's seconds are above 0 and at most {_MOST_SECONDS:g}, not {seconds:g}")
+    if run.metrics_path.is_file():
+        _ = run.metrics  # damaged ones are told now
     there = run.epochs
     missing = sorted(set(epochs or ()) - set(there))
     if missing:
@@ -174,9 +179,13 @@ def check_film(
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise NetsparseError(f"{path}: cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     if path.is_dir():
         raise NetsparseError(f"{path}: cannot be written: it is a folder")
+
+
+def _unwritable(path: Path, error: OSError) -> NetsparseError:
+    return NetsparseError(f"{path}: cannot be written: {error.strerror or error}")
 
 
 class _Reel(NamedTuple):

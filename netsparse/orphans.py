@@ -5,6 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
+
+# Seconds between two looks for a parent that cannot be waited for.
+_LOOK = 1.0
+
+_parent = 0
 
 
 def end_with_parent() -> None:
@@ -15,6 +21,21 @@ def end_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="netsparse-orphan", daemon=True).start()
+
+
+def end_with(parent: int) -> None:
+    """Have this process, which others than ``multiprocessing`` have started, end as the process of this number does."""
+    global _parent
+    if os.name != "posix" or _parent == parent:
+        return
+    _parent = parent
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
         os._exit(1)
 
     threading.Thread(target=watch, name="netsparse-orphan", daemon=True).start()

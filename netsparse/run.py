@@ -282,8 +282,14 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """The training metrics, columns epoch, layer (empty for the whole run), metric, value."""
-        return read_table(self.metrics_path)
+        """The training metrics, columns epoch, layer (empty for the whole run), metric, value.
+
+        Raises
+        ------
+        NetsparseError
+            If they are not there, damaged, or a newer netsparse wrote them.
+        """
+        return _checked(self.metrics_path, read_table(self.metrics_path), ("epoch", "value"), ("layer", "metric"))
 
     def write_metrics(self, metrics: pd.DataFrame) -> None:
         """Write metrics.parquet."""
@@ -291,8 +297,14 @@ class Run:
 
     @property
     def measures(self) -> pd.DataFrame:
-        """The table of measures (see `netsparse.measure`)."""
-        return read_table(self.measures_path)
+        """The table of measures (see `netsparse.measure`).
+
+        Raises
+        ------
+        NetsparseError
+            If it is not there, damaged, or a newer netsparse wrote it.
+        """
+        return read_measures(self.measures_path)
 
     def write_measures(self, measures: pd.DataFrame) -> None:
         """Write measures.parquet."""
@@ -376,9 +388,33 @@ def read_table(path: Path) -> pd.DataFrame:
         raise NetsparseError(f"{path}: no such table")
     try:
         table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        if not isinstance(table.attrs, dict):
+            raise ValueError("its PANDAS_ATTRS are no table of names")
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise NetsparseError(f"{path}: not a readable Parquet table: {error}") from error
     check_version(f"{path}: table", table.attrs.pop("format_version", 1), TABLE_VERSION)
+    return table
+
+
+def read_measures(path: Path) -> pd.DataFrame:
+    """Read a Parquet table of measures.
+
+    Raises
+    ------
+    NetsparseError
+        If it is not there, damaged, none of measures, or a newer netsparse wrote it.
+    """
+    return _checked(path, read_table(path), ("epoch", "value"), ("run", "scope", "layer", "measure"))
+
+
+def _checked(path: Path, table: pd.DataFrame, numbers: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
+    """Refuse a table that lacks columns, or holds text for numbers or the reverse."""
+    for name in (*numbers, *texts):
+        if name not in table.columns:
+            raise NetsparseError(f"{path}: has no column '{name}': the file is damaged, or of another program")
+        if len(table) and pd.api.types.is_numeric_dtype(table[name]) != (name in numbers):
+            kind = "numbers" if name in numbers else "text"
+            raise NetsparseError(f"{path}: column '{name}' holds no {kind}: the file is damaged, or of another program")
     return table
 
 

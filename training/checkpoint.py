@@ -91,7 +91,10 @@ def checkpoint_epoch(path: Path) -> int:
     NetsparseError
         If the file is missing, broken, or of a newer format version.
     """
-    return int(read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION)["epoch"])
+    epoch = read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION).get("epoch")
+    if not isinstance(epoch, int) or epoch < 0:
+        raise NetsparseError(f"{path}: is damaged: its header tells no epoch")
+    return epoch
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> int:
@@ -102,14 +105,19 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     NetsparseError
         If the file is missing, broken, or belongs to a newer format version or another network.
     """
+    epoch = checkpoint_epoch(path)
     header, tensors = read_safetensors(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, "pt")
     try:
-        header, tensors = old_checkpoints.renew(header, tensors, path, state)
-    except NetsparseError:
-        raise
-    except (KeyError, ValueError) as error:
-        raise NetsparseError(f"{path}: belongs to another network: {error}") from error
+        _take_up(*old_checkpoints.renew(header, tensors, path, state), path, state)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, NetsparseError) and str(error).startswith(f"{path}:"):
+            raise
+        why = str(error) if isinstance(error, (RuntimeError, ValueError)) else f"{type(error).__name__}: {error}"
+        raise NetsparseError(f"{path}: is damaged, or belongs to another network: {why}") from error
+    return epoch
 
+
+def _take_up(header: dict[str, Any], tensors: dict[str, torch.Tensor], path: Path, state: TrainingState) -> None:
     changed = [name for name, value in state.options.items() if header["options"].get(name) != value]
     if changed:
         name = changed[0]
@@ -126,15 +134,12 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     for name, tensor in under("optimizer.").items():
         index, key = name.split(".", 1)
         per_parameter.setdefault(int(index), {})[key] = tensor
-    try:
-        state.model.load_state_dict(under("model."))
-        state.optimizer.load_state_dict({"state": per_parameter, "param_groups": optimizer["param_groups"]})
-        for parameter, values in state.optimizer.state.items():
-            for name, value in values.items():
-                if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
-                    raise ValueError(f"{name} of shape {tuple(value.shape)} for weights {tuple(parameter.shape)}")
-    except (RuntimeError, ValueError) as error:
-        raise NetsparseError(f"{path}: belongs to another network: {error}") from error
+    state.model.load_state_dict(under("model."))
+    state.optimizer.load_state_dict({"state": per_parameter, "param_groups": optimizer["param_groups"]})
+    for parameter, values in state.optimizer.state.items():
+        for name, value in values.items():
+            if torch.is_tensor(value) and value.dim() and value.shape != parameter.shape:
+                raise ValueError(f"{name} of shape {tuple(value.shape)} for weights {tuple(parameter.shape)}")
     state.lr_scheduler.load_state_dict(header["lr_scheduler"])
     topology = {kind: under(f"topology.{kind}.") for kind in ("links", "ever_active")}
     state.topology.load_state_dict({**header["topology"], **topology, "gradients": {}})
@@ -142,7 +147,6 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     torch.set_rng_state(tensors["random.cpu"])
     if torch.cuda.is_available() and "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return int(header["epoch"])
 
 
 def _random_states() -> dict[str, torch.Tensor]:

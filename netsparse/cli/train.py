@@ -239,16 +239,16 @@ def _train(
             f"Test accuracy {100 * result.final_test_accuracy:.2f} % after the last epoch, "
             f"{100 * result.best_test_accuracy:.2f} % at epoch {result.best_epoch}, which validation chooses."
         )
-        _measure_and_draw(run, measure_every is not None, figures)
+        _measure_and_draw(run, figures)
 
 
-def _measure_and_draw(run: Run, is_measured: bool, figures: bool) -> None:
+def _measure_and_draw(run: Run, figures: bool) -> None:
     """Do what follows a training."""
     from netsparse.analysis.background import measure_run
     from netsparse.progress import jobs_progress
 
     with jobs_progress("Measuring") as show_jobs:
-        measure_run(run, resume=is_measured, on_progress=show_jobs)
+        measure_run(run, on_progress=show_jobs)
     say(f"\nRun directory  {run.path}")
     if figures:
         draw(run, None, ["png"])
@@ -284,13 +284,14 @@ def _telling_how_to_go_on(run: Run, epochs: int, resume: bool) -> Iterator[None]
 @contextmanager
 def _measuring(run: Run, config: TrainConfig, every: int | None, resume: bool) -> Iterator[Callable[[int], None]]:
     """Measure every so many epochs in the background; gives what is to be told of an epoch."""
-    if every is None:
-        yield lambda epoch: None
-        return
-    from netsparse.analysis.background import BackgroundMeasuring
+    from netsparse.analysis.background import BackgroundMeasuring, keep_measures
     from netsparse.training.checkpoint import checkpoint_epoch
 
     done = checkpoint_epoch(run.checkpoint_path) if resume and run.checkpoint_path.is_file() else 0
+    if every is None:
+        keep_measures(run, done)
+        yield lambda epoch: None
+        return
     with BackgroundMeasuring(run, done) as background:
 
         def follow(epoch: int) -> None:

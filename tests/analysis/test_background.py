@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from netsparse import NetsparseError, Run, Snapshot
-from netsparse.analysis import background
-from netsparse.analysis.background import BackgroundMeasuring, measure_run, run_plan
+from netsparse.analysis import background, measure
+from netsparse.analysis.background import BackgroundMeasuring, keep_measures, measure_run, run_plan
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_table_is_the_same_and_nothing_is_measured_twice(run, counted, chain
         run.write_snapshot(Snapshot(chain(5).layers, epoch=4))  # a moment after it was told
         measuring.finish()
     assert set(run.measures["epoch"]) == {0, 1, 2, 3, 4}
-    measure_run(run, resume=True)
+    measure_run(run)
     assert counted[-1] == 20  # the two ends by the standard measures, four units each; the disks of layers between
     pd.testing.assert_frame_equal(run.measures, table, check_exact=True)
     assert len(run_plan(run)) == 25
@@ -73,7 +73,7 @@ def test_a_process_that_dies_costs_nothing(run, caplog):
         for epoch in range(2, 5):
             measuring.follow(epoch)
     assert "ended with code -9" in caplog.text
-    measure_run(run, resume=True)
+    measure_run(run)
     pd.testing.assert_frame_equal(run.measures, table, check_exact=True)
 
 
@@ -87,18 +87,40 @@ def test_what_a_resumed_training_writes_again_is_forgotten(run, chain):
         measuring.finish()
     assert run.measures["epoch"].max() == 3
     run.write_snapshot(Snapshot(chain(5).layers, epoch=4))
-    measure_run(run, resume=True)
+    measure_run(run)
     pd.testing.assert_frame_equal(run.measures, table, check_exact=True)
 
 
-def test_a_table_of_others_is_not_taken_up(run):
+def test_what_else_was_measured_stays(run):
     table = whole_table(run)
-    run.write_measures(table.assign(value=0.0))
-    other = run.measures
-    other.attrs = {"seed": 0, "nulls": 3}
-    run.write_measures(other)
-    measure_run(run, resume=True)
-    pd.testing.assert_frame_equal(run.measures, table, check_exact=True)
+    more = measure(run, ["n_links", "closeness"], epochs=[2, 5])
+    run.write_measures(more)
+    keep_measures(run, 3)
+    assert run.measures["epoch"].unique().tolist() == [2]
+    measure_run(run)
+    is_more = (run.measures["epoch"] == 2) & (run.measures["measure"] == "closeness")
+    assert is_more.sum() > 5
+    pd.testing.assert_frame_equal(run.measures[~is_more].reset_index(drop=True), table, check_exact=True)
+    whole = run.measures_path.read_bytes()
+    measure_run(run)
+    assert run.measures_path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("told", [{"seed": 0, "nulls": 3}, {"seed": 1, "nulls": 0}, {}])
+def test_a_table_that_cannot_be_completed_is_neither_taken_up_nor_lost(told, run):
+    table = whole_table(run)
+    table.attrs = told
+    run.write_measures(table)
+    kept = run.measures_path.read_bytes()
+    for work in (measure_run, lambda run: keep_measures(run, 2), BackgroundMeasuring):
+        with pytest.raises(
+            NetsparseError, match=r"measures\.parquet: does not tell that it was made with seed 0.*move it"
+        ):
+            work(run)
+    assert run.measures_path.read_bytes() == kept
+
+
+def test_a_run_without_snapshots_has_nothing_to_measure(run):
     for epoch in run.epochs:
         (run.snapshots_path / f"epoch-{epoch:04d}.safetensors").unlink()
     with pytest.raises(NetsparseError, match="nothing to measure"):
@@ -112,6 +134,7 @@ def test_a_table_that_cannot_be_read_is_told_before_the_training(version, messag
     else:
         pd.DataFrame({"epoch": [1]}).pipe(with_attrs, format_version=version).to_parquet(run.measures_path)
     kept = run.measures_path.read_bytes()
-    with pytest.raises(NetsparseError, match=message):
-        BackgroundMeasuring(run)
+    for work in (BackgroundMeasuring, measure_run):
+        with pytest.raises(NetsparseError, match=message):
+            work(run)
     assert run.measures_path.read_bytes() == kept

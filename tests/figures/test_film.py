@@ -1,5 +1,6 @@
 """The film: kernels against plain twins, ways from epoch to epoch, files, and what is refused before any work."""
 
+import errno
 import io
 import itertools
 import shutil
@@ -141,7 +142,7 @@ def test_nothing_to_draw_leaves_the_image_and_dots_on_one_place_lie_over_each_ot
 # Steps
 
 
-def test_a_step_begins_and_ends_at_theepochs_of(embedded):
+def test_a_step_begins_and_ends_at_the_epochs(embedded):
     for layer in embedded.layer_names(0):
         disks = disks_of(embedded.measures, layer)
         for a, b in itertools.pairwise(disks):
@@ -326,6 +327,15 @@ def test_an_interrupted_film_leaves_what_was_there_and_no_encoder(embedded, tmp_
     assert None not in [process.poll() for process in started]
 
 
+def test_a_disk_that_runs_full_is_told(embedded, tmp_path, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(sys.modules["netsparse.figures.film"], "write_whole", fail)
+    with pytest.raises(NetsparseError, match=r"film\.gif: cannot be written: No space left"):
+        film(embedded, tmp_path / "film.gif", seconds=0.5)
+
+
 def test_without_an_encoder_the_message_says_so(embedded, tmp_path, monkeypatch):
     def fail() -> str:
         raise RuntimeError("No ffmpeg exe could be found.\nInstall it")
@@ -359,7 +369,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(name, options, message, 
         film(embedded, tmp_path / name, **options)
 
 
-def test_a_film_needs_twoepochs_of(tmp_path):
+def test_a_film_needs_two_epochs(tmp_path):
     run = Run.create(tmp_path / "run")
     with pytest.raises(NetsparseError, match="at least two epochs; there are those of none"):
         film(run, tmp_path / "film.gif")

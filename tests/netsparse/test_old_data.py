@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 import safetensors
 import safetensors.numpy
@@ -72,6 +73,62 @@ def give_version(path: Path, version: int | str) -> None:
         path.write_bytes(
             safetensors.numpy.save(tensors, {"netsparse": json.dumps({**header, "format_version": version})})
         )
+
+
+def told_once(cli, *arguments):
+    """Refused by exit code 2, with one line that names a file."""
+    code, _, err = cli(*arguments)
+    assert code == 2, err
+    assert "should not happen" not in err
+    return err
+
+
+@pytest.mark.parametrize("entry", ["epoch", "options", "optimizer", "topology", "lr_scheduler"])
+@pytest.mark.parametrize("value", [None, [1], "x"])
+def test_a_checkpoint_whose_header_is_damaged_is_told(cli, entry, value, tmp_path):
+    shutil.copytree(RUNS / "0.2.0" / "interrupted", tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    with safetensors.safe_open(path, "numpy") as file:
+        header, tensors = unpack_header(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header = {name: own for name, own in header.items() if name != entry} | ({} if value is None else {entry: value})
+    path.write_bytes(safetensors.numpy.save(tensors, {"netsparse": json.dumps(header)}))
+    before = path.read_bytes()
+    assert "run/checkpoint.safetensors: " in told_once(cli, "train", "--resume", "run")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["metrics", "measures"])
+@pytest.mark.parametrize("damage", ["epoch", "value", "layer", "text", "number", "attrs"])
+def test_a_table_that_is_damaged_is_told(cli, name, damage, tmp_path):
+    shutil.copytree(RUNS / "0.2.0" / "finished", tmp_path / "run")
+    path = tmp_path / "run" / f"{name}.parquet"
+    if damage == "attrs":
+        table = pyarrow.parquet.read_table(path)
+        pyarrow.parquet.write_table(
+            table.replace_schema_metadata({**table.schema.metadata, b"PANDAS_ATTRS": b"[1]"}), path
+        )
+    else:
+        table = pd.read_parquet(path)
+        changed = {"text": {"value": "much"}, "number": {"layer": 3}}.get(damage)
+        table = table.drop(columns=damage) if changed is None else table.assign(**changed)
+        table.to_parquet(path)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.parquet")}
+    commands = [("train", "--resume", "run"), ("report", "run"), ("film", "run")]
+    commands.append(("figures", "run", "--only", "accuracy,anp_rate,measure_table", "--format", "svg"))
+    if name == "measures":
+        commands.append(("measure", "run", "--resume", "--out", "run/measures.parquet"))
+    for arguments in commands:
+        assert f"run/{name}.parquet: " in told_once(cli, *arguments), arguments
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_captions_that_are_none_are_drawn_anew(cli, tmp_path):
+    shutil.copytree(RUNS / "0.2.0" / "finished", tmp_path / "run")
+    path = tmp_path / "run" / "figures" / "captions.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[1]")
+    assert cli("figures", "run", "--only", "accuracy", "--format", "svg")[0] == 0
+    assert list(json.loads(path.read_text())) == ["format_version", "accuracy"]
 
 
 def test_each_release_since_the_first_one_has_runs():
@@ -176,8 +233,9 @@ def test_a_state_of_another_network_is_refused(cli, release, tmp_path):
     shutil.copy(RUNS / release / "interrupted" / "checkpoint.safetensors", tmp_path / "finished")
     config = tmp_path / "finished" / "config.toml"
     config.write_text(config.read_text().replace("scale = 0.25", "scale = 0.5"))
+    (tmp_path / "finished" / "measures.parquet").unlink()
     code, _, err = cli("train", "--resume", "finished", "--no-figures")
-    assert (code, "checkpoint.safetensors: belongs to a" in err) == (2, True)
+    assert (code, "checkpoint.safetensors: " in err, "belongs to a" in err) == (2, True, True)
 
 
 def test_every_file_that_is_read_again_tells_its_version(trained_run, tmp_path):
