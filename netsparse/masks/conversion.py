@@ -112,15 +112,17 @@ def _of_ending(target: Path, usual: str | None = None) -> str:
     raise NetsparseError(f"{target}: the ending names no form ({endings}); say it by --to (to=): {named}")
 
 
-def _write(network: Network, target: Path, form: Form) -> None:
+def _write(network: Network, target: Path, form: Form, named: Path | None = None) -> None:
+    """Write a file; in a directory that is not in its place yet it is named as it will be."""
+    named = target if named is None else named
     write: Any = form.write if isinstance(network, Snapshot) else form.write_graph
     if write is None:
         able = ", ".join(name for name, other in FORMS.items() if other.write_graph is not None)
-        raise NetsparseError(f"{target}: this form holds layers, no undirected graph; one of these does: {able}")
+        raise NetsparseError(f"{named}: this form holds layers, no undirected graph; one of these does: {able}")
     try:
         write(network, target)
     except OSError as error:
-        raise NetsparseError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise NetsparseError(f"{named}: cannot be written: {error.strerror or error}") from error
 
 
 def _write_directory(networks: Iterable[Network], target: Path, to: str) -> list[Path]:
@@ -136,7 +138,7 @@ def _write_directory(networks: Iterable[Network], target: Path, to: str) -> list
         for i, network in enumerate(networks):
             epoch = network.epoch if isinstance(network, Snapshot) else None
             names.append(f"epoch-{i if epoch is None else epoch:04d}{ending}")
-            _write(network, aside / names[-1], form)
+            _write(network, aside / names[-1], form, target / names[-1])
         if len(set(names)) < len(names):
             raise NetsparseError(f"{target}: two snapshots are of the same epoch")
         aside.chmod(0o777 & ~umask())

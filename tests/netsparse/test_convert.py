@@ -1,6 +1,8 @@
 """Masks from any form to any other, exactly."""
 
+import errno
 import itertools
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -254,3 +256,16 @@ def test_several_epochs_take_the_form_of_the_ending(chain, tmp_path):
         written = convert(tmp_path / "e*.safetensors", tmp_path / target)
         assert written[0].name == (first or "epoch-0000.safetensors")
         assert ns.load(tmp_path / target) == ns.load(tmp_path / "e*.safetensors")
+
+
+def test_a_disk_that_runs_full_is_told_by_the_name_of_the_file(chain, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = ns.Run.create(tmp_path / "run")
+    for epoch in (0, 1):
+        run.write_snapshot(Snapshot(chain(1).layers, epoch=epoch))
+    monkeypatch.setattr("netsparse.masks.conversion._form", lambda name: replace(FORMS[name], write=fail))
+    with pytest.raises(NetsparseError, match=r"all/epoch-0000\.csv: cannot be written: No space left"):
+        convert(run.path, tmp_path / "all", "csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
