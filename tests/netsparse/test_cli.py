@@ -182,10 +182,8 @@ def test_extreme_runs_end_with_their_figures(cli, unrendered, tmp_path):
     """Nothing embeds but the whole network; nothing is removed; everything is; one epoch; fewer than the interval."""
     for number, options in enumerate(
         (
-            ["--scale", "1", "--sparsity", "0"],
-            ["--scale", "1", "--sparsity", "0.999"],
-            ["--scale", "1", "--zeta", "0"],
-            ["--scale", "1", "--zeta", "1"],
+            ["--scale", "1", "--sparsity", "0", "--zeta", "0"],
+            ["--scale", "1", "--sparsity", "0.999", "--zeta", "1"],
             ["--epochs", "1", "--update-interval", "9", "--snapshot-every", "9"],
         )
     ):
