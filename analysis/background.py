@@ -144,17 +144,20 @@ def embed_run(
     if not plan:
         raise NetsparseError(f"{run.path}: its snapshots are missing; there is nothing to measure")
     with hold(run):
-        done = run.measures.assign(run=run.name) if run.measures_path.is_file() else None  # it may have been renamed
+        done = _stored(run)
         nulls, seed = (0, 0) if done is None else (done.attrs.get("nulls", 0), done.attrs.get("seed", 0))
         run.write_measures(compute(plan, nulls, seed, n_jobs=n_jobs, done=done, on_progress=on_progress))
 
 
+def _stored(run: Run) -> pd.DataFrame | None:
+    """Return the table that is there, by the name that the run has now: it may have been renamed."""
+    return run.measures.assign(run=run.name) if run.measures_path.is_file() else None
+
+
 def _there(run: Run) -> pd.DataFrame | None:
-    """Return the table that is there, which is to be completed."""
-    if not run.measures_path.is_file():
-        return None
-    table = run.measures.assign(run=run.name)  # it may have been renamed
-    if {"seed": 0, "nulls": 0}.items() <= table.attrs.items():
+    """Return the table that is there, which is to be completed by what training measures."""
+    table = _stored(run)
+    if table is None or {"seed": 0, "nulls": 0}.items() <= table.attrs.items():
         return table
     raise NetsparseError(
         f"{run.measures_path}: does not tell that it was made with seed 0 and without null models, as training "

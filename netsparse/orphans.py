@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 
 # Seconds between two looks for a parent that cannot be waited for.
 _LOOK = 1.0
@@ -16,14 +17,8 @@ _parent = 0
 def end_with_parent() -> None:
     """Have this process of ``multiprocessing`` end as soon as the one that started it does, be it killed."""
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="netsparse-orphan", daemon=True).start()
+    if parent is not None:
+        _end_after(parent.join)
 
 
 def end_with(parent: int) -> None:
@@ -33,9 +28,16 @@ def end_with(parent: int) -> None:
         return
     _parent = parent
 
-    def watch() -> None:
+    def wait() -> None:
         while os.getppid() == parent:
             time.sleep(_LOOK)
+
+    _end_after(wait)
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    def watch() -> None:
+        wait()
         os._exit(1)
 
     threading.Thread(target=watch, name="netsparse-orphan", daemon=True).start()

@@ -91,7 +91,11 @@ def checkpoint_epoch(path: Path) -> int:
     NetsparseError
         If the file is missing, broken, or of a newer format version.
     """
-    epoch = read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION).get("epoch")
+    return _epoch(read_header(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION), path)
+
+
+def _epoch(header: dict[str, Any], path: Path) -> int:
+    epoch = header.get("epoch")
     if not isinstance(epoch, int) or epoch < 0:
         raise NetsparseError(f"{path}: is damaged: its header tells no epoch")
     return epoch
@@ -105,8 +109,8 @@ def load_checkpoint(path: Path, state: TrainingState) -> int:
     NetsparseError
         If the file is missing, broken, or belongs to a newer format version or another network.
     """
-    epoch = checkpoint_epoch(path)
     header, tensors = read_safetensors(path, CHECKPOINT_FORMAT, CHECKPOINT_VERSION, "pt")
+    epoch = _epoch(header, path)
     try:
         _take_up(*old_checkpoints.renew(header, tensors, path, state), path, state)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:

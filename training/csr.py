@@ -122,10 +122,7 @@ class CSRLinear(SparseLinear):
         before = LayerGraph("layer", self._pattern(self.source_start.cpu().numpy(), self.targets.cpu().numpy()))
         carry = carry_links(before.link_keys, graph.link_keys, self.weight.device)
         gradient = None if self.weight.grad is None else carry(self.weight.grad)
-        if weights is None:
-            self._replace_weight(carry(self.weight))
-        else:
-            self._replace_weight(torch.tensor(weights, dtype=self.weight.dtype, device=self.weight.device))
+        self._replace_weight(carry(self.weight) if weights is None else self.weight.new_tensor(weights))
         self.weight.grad = gradient
         self._set_links(graph)
         return carry

@@ -96,12 +96,14 @@ def read_sweep(path: Path) -> list[SweepRun]:
             raise NetsparseError(f"{path}: grid: {option} must be a list of values, it is {values!r}")
     shared = take_config(f"{path}: train", told.get("train", {}))  # it may be a run's config.toml
     variants: dict[str, Any] = told.get("variants", {}) or {"": {}}
-    runs: dict[str, SweepRun] = {}
-    for (variant, options), values in itertools.product(variants.items(), itertools.product(*axes.values())):
+    for variant, options in variants.items():
         if not isinstance(options, dict):
             raise NetsparseError(f"{path}: variants: '{variant}' must be a table of options")
+        take_config(f"{path}: variants.{variant}", options)
+    runs: dict[str, SweepRun] = {}
+    for (variant, options), values in itertools.product(variants.items(), itertools.product(*axes.values())):
         point: dict[str, Any] = {"variant": variant} if variant else {}
-        merged = _merged(shared, take_config(f"{path}: variants.{variant}", options))
+        merged = _merged(shared, options)
         for option, value in zip(axes, values, strict=True):
             point[option] = value
             merged = _merged(merged, _nested(option, value))

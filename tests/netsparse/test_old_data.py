@@ -75,8 +75,8 @@ def give_version(path: Path, version: int | str) -> None:
         )
 
 
-def told_once(cli, *arguments):
-    """Refused by exit code 2, with one line that names a file."""
+def refusal(cli, *arguments):
+    """What a command says that is refused."""
     code, _, err = cli(*arguments)
     assert code == 2, err
     assert "should not happen" not in err
@@ -93,7 +93,7 @@ def test_a_checkpoint_whose_header_is_damaged_is_told(cli, entry, value, tmp_pat
     header = {name: own for name, own in header.items() if name != entry} | ({} if value is None else {entry: value})
     path.write_bytes(safetensors.numpy.save(tensors, {"netsparse": json.dumps(header)}))
     before = path.read_bytes()
-    assert "run/checkpoint.safetensors: " in told_once(cli, "train", "--resume", "run")
+    assert "run/checkpoint.safetensors: " in refusal(cli, "train", "--resume", "run")
     assert path.read_bytes() == before
 
 
@@ -118,7 +118,7 @@ def test_a_table_that_is_damaged_is_told(cli, name, damage, tmp_path):
     if name == "measures":
         commands.append(("measure", "run", "--resume", "--out", "run/measures.parquet"))
     for arguments in commands:
-        assert f"run/{name}.parquet: " in told_once(cli, *arguments), arguments
+        assert f"run/{name}.parquet: " in refusal(cli, *arguments), arguments
     assert {path: path.read_bytes() for path in before} == before
 
 
