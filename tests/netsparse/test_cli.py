@@ -182,8 +182,10 @@ def test_extreme_runs_end_with_their_figures(cli, unrendered, tmp_path):
     """Nothing embeds but the whole network; nothing is removed; everything is; one epoch; fewer than the interval."""
     for number, options in enumerate(
         (
-            ["--scale", "1", "--sparsity", "0", "--zeta", "0"],
-            ["--scale", "1", "--sparsity", "0.999", "--zeta", "1"],
+            ["--scale", "1", "--sparsity", "0"],
+            ["--scale", "1", "--sparsity", "0.999"],
+            ["--scale", "1", "--zeta", "0"],
+            ["--scale", "1", "--zeta", "1"],
             ["--epochs", "1", "--update-interval", "9", "--snapshot-every", "9"],
         )
     ):
@@ -196,11 +198,11 @@ def test_extreme_runs_end_with_their_figures(cli, unrendered, tmp_path):
 
 
 def test_a_run_goes_on_when_nobody_reads_its_output(tmp_path):
-    options = "--epochs 12 --batch-size 64 --scale 0.5 --no-figures --out run"
+    options = "--epochs 12 --batch-size 64 --scale 0.5 --out run"
     command = f"{sys.executable} -m netsparse train {options} | head -1"
     subprocess.run(command, shell=True, check=True, cwd=tmp_path, capture_output=True)
     assert ns.Run(tmp_path / "run").epochs[-1] == 12
-    assert (tmp_path / "run" / "measures.parquet").is_file()
+    assert (tmp_path / "run" / "figures" / "accuracy.png").is_file()
 
 
 @pytest.mark.parametrize(

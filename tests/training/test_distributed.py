@@ -192,13 +192,13 @@ def test_several_processes_give_what_one_gives_and_resume(n, tmp_path):
 
 def test_the_command_under_torchrun(tmp_path):
     run = tmp_path / "run"
-    options = ["--epochs", "2", "--batch-size", "100", "--scale", "1", "--no-figures", "--out", str(run)]
+    options = ["--epochs", "2", "--batch-size", "100", "--scale", "1", "--out", str(run)]
     done = torchrun(2, "-m", "netsparse", "train", *options)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Training ") == done.stdout.count("Test accuracy ") == 1
     assert "2 processes" in done.stdout
     assert done.stdout.count("Run directory ") == 1
-    assert (run / "measures.parquet").exists()
+    assert (run / "figures" / "accuracy.png").exists()
 
 
 def test_a_wrong_option_ends_all_processes(tmp_path):
