@@ -151,7 +151,12 @@ def embed_run(
 
 def _stored(run: Run) -> pd.DataFrame | None:
     """Return the table that is there, by the name that the run has now: it may have been renamed."""
-    return run.measures.assign(run=run.name) if run.measures_path.is_file() else None
+    if not run.measures_path.is_file():
+        return None
+    table = run.measures
+    if len(table["run"].unique()) > 1:
+        raise NetsparseError(f"{run.measures_path}: holds several runs; move it elsewhere and try again")
+    return table.assign(run=run.name)
 
 
 def _there(run: Run) -> pd.DataFrame | None:

@@ -9,7 +9,7 @@ import pytest
 
 from netsparse import NetsparseError, Run, Snapshot
 from netsparse.analysis import background, measure
-from netsparse.analysis.background import BackgroundMeasuring, keep_measures, measure_run, run_plan
+from netsparse.analysis.background import BackgroundMeasuring, embed_run, keep_measures, measure_run, run_plan
 
 
 @pytest.fixture
@@ -116,6 +116,18 @@ def test_a_table_that_cannot_be_completed_is_neither_taken_up_nor_lost(told, run
         with pytest.raises(
             NetsparseError, match=r"measures\.parquet: does not tell that it was made with seed 0.*move it"
         ):
+            work(run)
+    assert run.measures_path.read_bytes() == kept
+
+
+def test_a_table_of_several_runs_is_not_taken_for_one(run):
+    table = measure(run, ["n_links"])
+    both = pd.concat([table, table.assign(run="other")], ignore_index=True)
+    both.attrs = table.attrs
+    run.write_measures(both)
+    kept = run.measures_path.read_bytes()
+    for work in (measure_run, lambda run: keep_measures(run, 2), embed_run):
+        with pytest.raises(NetsparseError, match="holds several runs; move it"):
             work(run)
     assert run.measures_path.read_bytes() == kept
 
