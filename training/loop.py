@@ -192,12 +192,11 @@ def _train(
     with ExitStack() as stack:
         # without a run nothing is written
         writer = stack.enter_context(BackgroundWriter()) if run is not None else None
-        write = writer.submit if writer is not None else _nothing
         show = stack.enter_context(tensorboard_writer(run, done)) if run and config.tensorboard else _nothing
-        if run is not None and not done:
-            write(run.write_snapshot, state.topology.snapshot(0))
+        if run is not None and writer is not None and not done:
+            writer.submit(run.write_snapshot, state.topology.snapshot(0))
             if correlations is not None and len(correlations.matrix) <= _KEPT:
-                write(run.write_correlations, correlations.matrix)
+                writer.submit(run.write_correlations, correlations.matrix)
         del correlations
         for epoch in range(done + 1, config.epochs + 1):
             started = time.perf_counter()
@@ -223,8 +222,6 @@ def _train(
             evaluated = time.perf_counter()
             snapshot = taken()
             values["anp_rate"] = _anp_rate(snapshot)
-            if run is not None and (epoch % config.snapshot_every == 0 or epoch == config.epochs):
-                write(run.write_snapshot, snapshot)
             values |= {
                 "training_seconds": trained - started - topology_seconds,
                 "topology_seconds": topology_seconds,
@@ -235,6 +232,9 @@ def _train(
             new += _layer_rows(epoch, state.topology, snapshot, updates)
             rows += new
             if run is not None and writer is not None and held is not None:
+                # side by side: a signal between the two would leave a snapshot that the checkpoint does not know
+                if epoch % config.snapshot_every == 0 or epoch == config.epochs:
+                    writer.submit(run.write_snapshot, snapshot)
                 keep = writer.submit if len(rows) <= _OFTEN else writer.submit_spaced
                 keep(_write_state, run, rows, len(rows), held)
             show(new)
