@@ -184,7 +184,8 @@ def _lay_out(figure: Figure) -> None:
     with style():
         figure.set_dpi(mpl.rcParams["savefig.dpi"])
         figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)  # "none" leaves one that has every file drawn twice
 
 
 def render(figure: Figure, file_format: str) -> bytes:
