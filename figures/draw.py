@@ -40,7 +40,7 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 def draw_figures(
     source: Run | Sequence[Run],
-    out: Path | None = None,
+    out: str | Path | None = None,
     formats: Sequence[str] = ("png",),
     names: Sequence[str] | None = None,
     epochs: Sequence[int] | None = None,
@@ -52,7 +52,7 @@ def draw_figures(
     source : Run or sequence of Run
         Several are drawn together: runs that differ by the seed alone as their mean with a band, others side by side.
         Figures of `COMPARISONS` are drawn where there are several groups.
-    out : pathlib.Path, optional
+    out : str or pathlib.Path, optional
         Folder to write to. Default: the first run's folder ``figures``.
     formats : sequence of {"png", "pdf", "svg"}
     names : sequence of str, optional
@@ -98,7 +98,7 @@ def draw_figures(
     needless = RARE | COMPARISONS if names is None else set()
     if names is None and len(groups) < 2:
         chosen = {name: draw for name, draw in chosen.items() if name not in COMPARISONS}
-    out = runs[0].figures_path if out is None else out
+    out = runs[0].figures_path if out is None else Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -181,9 +181,12 @@ def _check_epochs(runs: Sequence[Run], epochs: Sequence[int] | None) -> None:
 
 def _lay_out(figure: Figure) -> None:
     """Fix where everything stands: laid out anew for each file, it would depend on the files drawn before."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
     with style():
         figure.set_dpi(mpl.rcParams["savefig.dpi"])
-        figure.draw_without_rendering()
+        engine.execute(figure)
     with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)  # "none" leaves one that has every file drawn twice
 

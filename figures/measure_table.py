@@ -147,6 +147,7 @@ def _draw(ax: Axes, names: list[str], cells: list[list[str]], header: list[str],
         colLoc="right",
         bbox=Bbox.unit(),
     )
+    table.set_in_layout(False)  # it is as large as its axes
     table.auto_set_font_size(False)
     table.set_fontsize(7)
     for (row, column), cell in table.get_celld().items():

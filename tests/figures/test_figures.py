@@ -110,7 +110,7 @@ def test_all_figures_of_a_run_are_equal_bytes_twice(trained_run, tmp_path):
 def test_comparisons_are_drawn_where_runs_differ_and_equal_bytes_twice(compared_runs, tmp_path):
     written = []
     for folder in ("a", "b"):
-        paths, left_out = draw_figures(compared_runs, tmp_path / folder, ["svg"])
+        paths, left_out = draw_figures(compared_runs, str(tmp_path / folder), ["svg"])
         assert not {*FROM_METRICS, *FROM_EITHER} & set(left_out)
         assert {*COMPARISONS, "accuracy"} <= {path.stem for path in paths}
         written.append({path.name: path.read_bytes() for path in paths})
