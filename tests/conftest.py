@@ -8,7 +8,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # before anything imports Triton: its kernels are then tested on the CPU
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
-import functools
+import contextlib
 import itertools
 import signal
 import sys
@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numba.core.dispatcher import Dispatcher
 
 from netsparse.cli import main
@@ -35,24 +36,30 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _untraced(owner: type, name: str) -> None:
-    """Have a method of others run without the eyes of coverage, which make it take half as long again."""
-    original = getattr(owner, name)
-
-    @functools.wraps(original)
-    def call(*arguments, **options):
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        try:
-            return original(*arguments, **options)
-        finally:
-            sys.settrace(tracer)
-
-    setattr(owner, name, call)
+@contextlib.contextmanager
+def _untraced():
+    """Have code run without the eyes of coverage, which make it take up to twice as long."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
 
 
-_untraced(Figure, "draw")
-_untraced(Dispatcher, "compile")
+# methods of others that compute for long
+for owner, name in ((Figure, "draw"), (ConstrainedLayoutEngine, "execute"), (Dispatcher, "compile")):
+    setattr(owner, name, _untraced()(getattr(owner, name)))
+
+# Tests of many examples that reach no line which the others do not reach.
+_MANY_EXAMPLES = ("tests/properties/", "tests/analysis/test_measures.py", "tests/netsparse/test_forms_broken.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with _untraced() if item.nodeid.startswith(_MANY_EXAMPLES) else contextlib.nullcontext():
+        return (yield)
+
 
 DATA = Path(__file__).parent / "data"
 
