@@ -161,6 +161,7 @@ def compute(
         Whether rows that are done and that the plan does not name stay in the table, at its end.
     """
     check_request(nulls, seed, n_jobs, cluster)
+    nulls, seed, n_jobs = int(nulls), int(seed), int(n_jobs)  # of NumPy's, some libraries take none
     plan = [(unit.ready(), own) for unit, measures in plan if (own := _of_scope(unit, measures))]
     before = None if done is None else Done(done, nulls, seed, force)
     if before is not None and len({unit.key for unit, _ in plan}) < len(plan):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -111,7 +111,7 @@ def choose(measures: str | Sequence[str]) -> list[Measure]:
     NetsparseError
         If a name is unknown or there is none.
     """
-    names = [measures] if isinstance(measures, str) else list(measures)
+    names = [measures] if isinstance(measures, str) else list(measures) if isinstance(measures, Iterable) else []
     if not names:
         raise NetsparseError(f"no measure is named; choose a level ({', '.join(LEVELS)}) or: {', '.join(MEASURES)}")
     chosen: dict[int, Measure] = {}

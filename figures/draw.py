@@ -17,7 +17,7 @@ from netsparse.figures.source import groups_of
 from netsparse.figures.style import style
 from netsparse.lock import in_turn
 from netsparse.registry import Registry
-from netsparse.run import Run, told_epochs
+from netsparse.run import Run, as_runs, told_epochs
 from netsparse.storage import check_version, clear_asides, write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
@@ -85,10 +85,12 @@ def draw_figures(
     >>> [path.name for path in paths]
     ['accuracy.svg', 'captions.json']
     """
+    formats = [formats] if isinstance(formats, str) else formats
+    names = [names] if isinstance(names, str) else names
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise NetsparseError(f"unknown figure format '{', '.join(unknown)}'; choose from: {', '.join(FORMATS)}")
-    runs = [source] if isinstance(source, Run) else list(source)
+    runs = as_runs(source)
     chosen = {name: FIGURES[name] for name in (FIGURES if names is None else names)}
     if not chosen:
         raise NetsparseError(f"no figure is named; choose from: {', '.join(FIGURES)}")

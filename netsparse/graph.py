@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Links to count at a time.
 _BLOCK = 1 << 18
+# Tables hold epochs as int64.
+_EPOCHS = 1 << 63
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +37,8 @@ class LayerGraph:
         The layer's name, unique in its network.
     biadjacency : scipy.sparse.csr_array, shape (n_source, n_target)
         Rows are source neurons, columns target neurons; one stored entry (1, int32) a link, in canonical CSR
-        form (rows sorted, no duplicates). Use `from_mask` or `from_weight` for anything else.
+        form (rows sorted, no duplicates). Use `from_mask` or `from_weight` for anything else. Its arrays are copied
+        unless read-only.
     source, target : str
         Names of the two neuron groups; layers of one network join where a group's name is the same.
     weights : numpy.ndarray, shape (n_links,), optional
@@ -44,7 +47,7 @@ class LayerGraph:
     Raises
     ------
     MaskFormatError
-        If the biadjacency is not canonical CSR, or the weights do not fit it or are not finite.
+        If the biadjacency is not canonical CSR, or the weights do not fit it, are no numbers or not finite.
 
     Notes
     -----
@@ -78,22 +81,23 @@ class LayerGraph:
             )
         check_csr(self.name, matrix)
         index_dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
-        indices, indptr = (a.astype(index_dtype, copy=False).view() for a in (matrix.indices, matrix.indptr))
+        indices, indptr = (_own(a.astype(index_dtype, copy=False)) for a in (matrix.indices, matrix.indptr))
         pattern = sp.csr_array((np.ones(matrix.nnz, np.int32), indices, indptr), shape=matrix.shape, copy=False)
         pattern.has_canonical_format = True
         for array in (pattern.data, pattern.indices, pattern.indptr):
             array.setflags(write=False)
         object.__setattr__(self, "biadjacency", pattern)
         if self.weights is not None:
-            weights = np.asarray(self.weights)
-            if weights.flags.writeable or not weights.flags.owndata:  # else nobody else can change it
-                weights = weights.copy()
+            weights = _own(np.asarray(self.weights))
+            if weights.dtype.kind not in "biuf" or weights.dtype.itemsize > 8:
+                raise MaskFormatError(
+                    f"layer '{self.name}': weights are numbers of up to 64 bits, not of type {weights.dtype}"
+                )
             if weights.shape != (pattern.nnz,):
                 raise MaskFormatError(
                     f"layer '{self.name}': weights have shape {weights.shape}, the layer has {pattern.nnz} links"
                 )
             check_finite(self.name, weights)
-            weights.setflags(write=False)
             object.__setattr__(self, "weights", weights)
 
     @classmethod
@@ -220,9 +224,14 @@ class LayerGraph:
     ) -> LayerGraph:
         """Make a layer of given shape from sorted, unique `link_keys`."""
         n_source, n_target = shape
-        if len(keys) and not (keys[0] >= 0 and keys[-1] < n_source * n_target and np.all(np.diff(keys) > 0)):
+        keys = np.asarray(keys)
+        keys = keys if len(keys) else np.empty(0, np.int64)
+        is_whole = keys.ndim == 1 and keys.dtype.kind in "iu"
+        if not is_whole or (
+            len(keys) and not (keys[0] >= 0 and keys[-1] < n_source * n_target and np.all(keys[1:] > keys[:-1]))
+        ):
             raise MaskFormatError(f"layer '{name}': link keys must be sorted, unique and inside the shape {shape}")
-        rows, columns = np.divmod(keys, max(n_target, 1))
+        rows, columns = np.divmod(keys.astype(np.int64, copy=False), max(n_target, 1))
         indptr = np.zeros(n_source + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=n_source), out=indptr[1:])
         matrix = sp.csr_array((np.ones(len(keys), np.int32), columns, indptr), shape=shape)
@@ -317,7 +326,7 @@ class Snapshot:
     layers : iterable of LayerGraph, or one
         With different names. Chains, skip connections and parallel layers all fit.
     epoch : int, optional
-        Epoch after which the network looked like this; 0 is the start topology.
+        Epoch after which the network looked like this, of at least 0, which is the start topology.
 
     Raises
     ------
@@ -340,8 +349,10 @@ class Snapshot:
 
     def __init__(self, layers: Iterable[LayerGraph], epoch: int | None = None) -> None:
         object.__setattr__(self, "layers", (layers,) if isinstance(layers, LayerGraph) else tuple(layers))
-        if epoch is not None and not isinstance(epoch, Integral):
-            raise NetsparseError(f"an epoch is a whole number, not {epoch!r}")
+        if epoch is not None and not (
+            isinstance(epoch, Integral) and not isinstance(epoch, bool) and 0 <= epoch < _EPOCHS
+        ):
+            raise NetsparseError(f"an epoch is a whole number of at least 0, of 64 bits, not {epoch!r}")
         object.__setattr__(self, "epoch", None if epoch is None else int(epoch))
         if not self.layers:
             raise NetsparseError("a snapshot needs at least one layer")
@@ -427,26 +438,16 @@ class Snapshot:
     @cached_property
     def adjacency(self) -> sp.csr_array:
         """The whole k-partite network: symmetric (n_neurons, n_neurons) CSR of int32 ones, neurons by `offsets`."""
-        groups = self.groups
-        blocks: dict[tuple[str, str], sp.csr_array] = {}
-        for layer in self.layers:
-            forward = layer.biadjacency
-            for place, links in (
-                ((layer.source, layer.target), forward),
-                ((layer.target, layer.source), sp.csr_array(forward.T)),
-            ):
-                blocks[place] = blocks[place] + links if place in blocks else links
-        rows = [
-            sp.hstack(
-                [
-                    blocks.get((row, column), sp.csr_array((n_row, n_column), dtype=np.int32))
-                    for column, n_column in groups.items()
-                ],
-                format="csr",
-            )
-            for row, n_row in groups.items()
+        ends = [
+            (self.offsets[layer.source] + layer.link_rows, self.offsets[layer.target] + layer.biadjacency.indices)
+            for layer in self.layers
         ]
-        both = sp.csr_array(sp.vstack(rows, format="csr"))
+        index_dtype = np.int32 if max(self.n_neurons, 2 * self.n_links) < 2**31 else np.int64
+        sources, targets = (np.concatenate(side).astype(index_dtype) for side in zip(*ends, strict=True))
+        places = (np.concatenate([sources, targets]), np.concatenate([targets, sources]))
+        shape = (self.n_neurons, self.n_neurons)
+        both = sp.csr_array(sp.coo_array((np.ones(len(places[0]), np.int32), places), shape=shape))
+        both.sum_duplicates()
         both.data[:] = 1  # layers in parallel may join the same pair twice
         return both
 
@@ -533,6 +534,17 @@ class Snapshot:
     def __repr__(self) -> str:
         at = "" if self.epoch is None else f"epoch {self.epoch}, "
         return f"Snapshot({at}{len(self.layers)} layers, {self.n_neurons} neurons, {self.n_links} links)"
+
+
+def _own(array: np.ndarray) -> np.ndarray:
+    """Give an array that nobody can change: a copy, unless it is such a one, or a part of it."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if owner.flags.writeable or not owner.flags.owndata:
+        array = array.copy()
+        array.setflags(write=False)
+    return array
 
 
 def _has_mask(module: Any) -> bool:

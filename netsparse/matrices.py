@@ -55,8 +55,9 @@ def _from_tensor(tensor: Any, name: str) -> Any:
             return tensor.numpy()
         if str(tensor.layout) != "torch.sparse_coo":
             tensor = tensor.to_sparse_coo()
-        tensor = tensor.coalesce()
-        return sp.coo_array((tensor.values().numpy(), tuple(tensor.indices().numpy())), shape=tuple(tensor.shape))
+        # not coalesced, which would let duplicates cancel
+        values, indices = tensor._values().numpy(), tuple(tensor._indices().numpy())
+        return sp.coo_array((values, indices), shape=tuple(tensor.shape))
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise MaskFormatError(f"layer '{name}': this tensor ({tensor.dtype}) cannot be read: {reason}") from error

@@ -7,8 +7,7 @@ import json
 import os
 import re
 import shutil
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from netsparse.storage import (
     pack_header,
     read_layer_names,
     read_snapshot,
+    read_toml,
     unpack_header,
     write_snapshot,
     write_whole,
@@ -248,12 +248,7 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The resolved configuration (config.toml) without its format version; empty if there is none."""
         path = self.path / "config.toml"
-        if not path.is_file():
-            return {}
-        try:
-            return take_config(path, tomllib.loads(path.read_text("utf-8")))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+        return take_config(path, read_toml(path)) if path.is_file() else {}
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.toml."""
@@ -268,7 +263,7 @@ class Run:
         path = self.path / "environment.json"
         try:
             found = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         if not isinstance(found, dict):
             return {}
@@ -362,6 +357,22 @@ def _is_unused(path: Path) -> bool:
         return False
     # the lock is a run's first file
     return names <= {"snapshots"} or (LOCK_NAME in names and all(n in _AT_FIRST or is_aside(n) for n in names))
+
+
+def as_runs(source: Run | Sequence[Run]) -> list[Run]:
+    """Give one run, or several, as a list.
+
+    Raises
+    ------
+    NetsparseError
+        If something is no run.
+    """
+    runs = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
+    for run in runs:
+        if not isinstance(run, Run):
+            told = f"; netsparse.Run({str(run)!r}) opens one" if isinstance(run, (str, Path)) else ""
+            raise NetsparseError(f"a Run is wanted, not a {type(run).__name__}{told}")
+    return runs
 
 
 def take_config(path: Path | str, options: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,24 @@ def umask() -> int:
     return mask
 
 
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    NetsparseError
+        If the file is missing or not valid TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NetsparseError(f"{path}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise NetsparseError(f"{path}: not valid TOML: nested too deeply") from error
+
+
 def pack_header(file_format: str, version: int, content: dict[str, Any]) -> dict[str, str]:
     """Return the metadata of a safetensors header: one JSON text under the key ``netsparse``.
 
@@ -99,7 +118,7 @@ def unpack_header(metadata: dict[str, str] | None) -> dict[str, Any]:
     """Return what `pack_header` packed; empty for a file of another program."""
     try:
         header = json.loads((metadata or {}).get("netsparse", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return header if isinstance(header, dict) else {}
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from netsparse.errors import NetsparseError
 from netsparse.run import take_config
+from netsparse.storage import read_toml
 from netsparse.training.backends import BACKENDS
 from netsparse.training.data import DATASETS
-from netsparse.training.methods import Method, read_toml, resolve_method
+from netsparse.training.methods import Method, resolve_method
 
 MODELS = ("mlp", "small-cnn", "vgg16", "googlenet", "resnet50", "resnet152")
 
@@ -118,6 +119,8 @@ class TrainConfig:
         >>> config.sparsity, config.epochs, config.early_stop
         (0.99, 5, 0.99)
         """
+        if options is not None and not isinstance(options, Mapping):
+            raise NetsparseError(f"options are a mapping of names to values, not a {type(options).__name__}")
         given = {name: value for name, value in (options or {}).items() if value is not None}
         names = [field.name for field in fields(cls)]
         unknown = [name for name in given if name not in names]

@@ -21,7 +21,7 @@ from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.harmless import VisibleFormatter
 from netsparse.lock import hold
-from netsparse.run import METRIC_COLUMNS, Run
+from netsparse.run import METRIC_COLUMNS, Run, as_runs
 from netsparse.topologies import Correlations
 from netsparse.training import fused, processes
 from netsparse.training.backends import choose_backend
@@ -157,6 +157,8 @@ def train(
     ...     run.epochs
     [0, 1]
     """
+    if run is not None:
+        as_runs(run)
     with hold(run) if run is not None else nullcontext(), _log_file(run), _one_thread():
         try:
             data = data or load_dataset(config.dataset, config.data_dir, config.image_size)
@@ -209,7 +211,8 @@ def _train(
                 kept = f"until epoch {epoch - 1} is kept in {run.path if run else 'the run directory'}"
                 raise DivergedError(
                     f"epoch {epoch}: {error}. What was done {kept}; to resume it would end in the same way: train anew "
-                    f"with a smaller --lr than {config.lr:g}, or less --momentum than {config.momentum:g}"
+                    f"with a smaller --lr than {config.lr:g}, less --momentum than {config.momentum:g}, or less "
+                    f"--weight-decay than {config.weight_decay:g}"
                 ) from error
             trained = time.perf_counter()
             taken = state.topology.begin_snapshot(epoch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from netsparse.errors import NetsparseError
 from netsparse.registry import Registry
+from netsparse.storage import read_toml
 
 
 @dataclass(frozen=True)
@@ -388,22 +388,6 @@ def _read(path: Path) -> tuple[Method, dict[str, Any]]:
         known = ", ".join(["base", *Method.__dataclass_fields__])
         raise NetsparseError(f"{path}: unknown part '{unknown[0]}'; a method's file may say: {known}")
     return METHODS[base], {"name": path.stem, "summary": f"{base} with parts of {path.name}", **told}
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    NetsparseError
-        If the file is missing or not valid TOML.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise NetsparseError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NetsparseError(f"{path}: not valid TOML: {error}") from error
 
 
 def list_parts() -> list[tuple[str, str, str]]:

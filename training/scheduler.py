@@ -144,6 +144,9 @@ class TopologyScheduler:
         total_steps: int | None = None,
         **parts: Any,
     ) -> None:
+        if not isinstance(model, nn.Module) or not hasattr(optimizer, "param_groups"):
+            told = f"a {type(model).__name__} and a {type(optimizer).__name__}"
+            raise NetsparseError(f"a scheduler takes a torch model and its optimizer, not {told}")
         self.method = _with_data(resolve_method(method, parts), parts, data is not None)
         for name, value, least in (("seed", seed, 0), ("total_steps", total_steps, 1)):
             if value is not None and (not isinstance(value, Integral) or value < least):

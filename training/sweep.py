@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +21,12 @@ from netsparse.harmless import file_name
 from netsparse.lock import hold
 from netsparse.orphans import end_with_parent
 from netsparse.run import Run, take_config
+from netsparse.storage import read_toml
 from netsparse.training.checkpoint import checkpoint_epoch
 from netsparse.training.config import TrainConfig
-from netsparse.training.methods import read_toml
+
+# Runs of a sweep: all are made and checked before the first one trains.
+_MOST_RUNS = 100_000
 
 # One run's numbers, by name.
 Numbers = Mapping[str, float]
@@ -100,6 +104,9 @@ def read_sweep(path: Path) -> list[SweepRun]:
         if not isinstance(options, dict):
             raise NetsparseError(f"{path}: variants: '{variant}' must be a table of options")
         take_config(f"{path}: variants.{variant}", options)
+    n_runs = len(variants) * math.prod(len(values) for values in axes.values())
+    if n_runs > _MOST_RUNS:
+        raise NetsparseError(f"{path}: a sweep of {n_runs:,} runs; {_MOST_RUNS:,} are the most")
     runs: dict[str, SweepRun] = {}
     for (variant, options), values in itertools.product(variants.items(), itertools.product(*axes.values())):
         point: dict[str, Any] = {"variant": variant} if variant else {}

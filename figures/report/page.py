@@ -15,7 +15,7 @@ from netsparse.errors import NetsparseError
 from netsparse.figures.report.arrays import packed
 from netsparse.figures.report.payload import BUDGET, payload_of
 from netsparse.figures.source import folder_of
-from netsparse.run import Run
+from netsparse.run import Run, as_runs
 from netsparse.storage import write_whole
 
 # In this order they are one script.
@@ -65,7 +65,7 @@ def write_report(
     ...     write_report(run).name
     'report.html'
     """
-    runs = [runs] if isinstance(runs, Run) else list(runs)
+    runs = as_runs(runs)
     if not runs:
         raise NetsparseError("a report needs at least one run")
     if not any(run.epochs or run.metrics_path.is_file() for run in runs):

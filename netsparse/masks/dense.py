@@ -88,9 +88,11 @@ class DenseMatrix:
             all_one &= _fill(values, links, limit, row, by_row, cursor, indices, weights)
             row += len(values)
         matrix = sp.csr_array((np.ones(n_links, np.int8), indices, starts), shape=(n_source, n_target))
+        for array in (indices, starts):
+            array.setflags(write=False)  # so that the layer keeps this array and not a copy
         if weights is None or all_one or self.kind in _MASK_KINDS:
             return LayerGraph(self.name, matrix)
-        weights.setflags(write=False)  # so that the layer keeps this array and not a copy
+        weights.setflags(write=False)
         return LayerGraph(self.name, matrix, weights=weights)
 
     def _counts(self, by_row: bool, options: Options) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netsparse.errors import MaskFormatError, NetsparseError
+from netsparse.storage import read_toml
 
 # Share of the machine's memory that reading may take unless the user says otherwise.
 _SHARE = 0.8
@@ -136,14 +136,9 @@ def _chain(chain: Any) -> Any:
     told = "the chain"
     if isinstance(chain, (str, Path)):
         told = str(chain)
-        try:
-            chain = tomllib.loads(Path(chain).read_text("utf-8"))
-        except OSError as error:
-            raise NetsparseError(
-                f"{told}: layers chain by 'order', 'none', or a TOML file: {error.strerror or error}"
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise NetsparseError(f"{told}: not valid TOML: {error}") from error
+        if not Path(chain).exists():
+            raise NetsparseError(f"{told}: layers chain by 'order', 'none', or a TOML file: No such file")
+        chain = read_toml(chain)
         chain = chain.get("layers", chain)
     if not isinstance(chain, Mapping) or not chain:
         raise NetsparseError(f"{told}: names the groups of each layer: [layers] with lines LAYER = [SOURCE, TARGET]")

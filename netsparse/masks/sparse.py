@@ -43,7 +43,11 @@ class SparseMatrix:
             matrix = sp.coo_array(matrix)
         check_shape(name, matrix.shape, options)
         self.kind = str(matrix.dtype)
-        is_mask = is_mask or matrix.dtype.kind == "b" or matrix.dtype.itemsize == 1
+        is_mask = is_mask or matrix.dtype.kind == "b"
+        is_bytes = not is_mask and matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 1
+        if is_bytes:  # a mask whose numbers a threshold may ask for: as sizes, so that 1 and -1 are a link, too
+            matrix = matrix.copy()
+            matrix.data = np.abs(matrix.data.astype(np.int32))
         self.matrix = to_csr(matrix, name, pattern=is_mask)
         if is_mask:  # duplicates are one link, not two
             self.matrix.data[:] = 1
@@ -52,7 +56,7 @@ class SparseMatrix:
             merged = stored - self.matrix.nnz
             notes.append(f"layer '{name}': {counted(merged, 'duplicate link', 'merged')}")
         self.shape: tuple[int, int] = self.matrix.shape
-        self.is_mask = bool(np.all(self.matrix.data == 1))
+        self.is_mask = is_bytes or bool(np.all(self.matrix.data == 1))
 
     def _above(self, options: Options) -> sp.csr_array:
         if options.threshold is None:

@@ -238,3 +238,16 @@ def test_undefined_is_nan_with_a_reason():
 
 def test_a_snapshot_without_epoch(chain):
     assert ns.measure(Snapshot(chain(1).layers), ["n_links"])["epoch"].isna().all()
+
+
+def test_a_seed_of_numpys_is_that_number():
+    layer = LayerGraph.from_mask(np.random.default_rng(0).random((12, 10)) < 0.3)
+    table = ns.measure(layer, ["modularity", "anp_rate"], nulls=np.uint8(2), seed=np.uint8(3))
+    pd.testing.assert_frame_equal(table, ns.measure(layer, ["modularity", "anp_rate"], nulls=2, seed=3))
+    assert [type(table.attrs[name]) for name in ("seed", "nulls")] == [int, int]
+
+
+@pytest.mark.parametrize("measures", [None, 3, []])
+def test_what_names_no_measure_is_told(measures):
+    with pytest.raises(NetsparseError, match="no measure is named"):
+        ns.measure(LayerGraph.from_mask([[1]]), measures)

@@ -6,9 +6,10 @@ import igraph
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import netsparse as ns
-from netsparse import MaskFormatError
+from netsparse import MaskFormatError, NetsparseError, Run
 from netsparse.adjacency import as_adjacency
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.form import FORMS
@@ -234,3 +235,19 @@ def test_several_graphs_in_a_file_are_refused(tmp_path):
     (tmp_path / "m.graphml").write_text(text.replace("</graphml>", f"{graph}</graphml>"))
     with pytest.raises(MaskFormatError, match="several graphs"):
         ns.load(tmp_path / "m.graphml")
+
+
+@pytest.mark.parametrize("form", ["graphml", "gml"])
+def test_whole_numbers_beyond_those_with_a_sign_are_refused(form, tmp_path):
+    for weights, fits in ((np.array([2**63 - 1, 1], np.uint64), True), (np.array([2**63, 1], np.uint64), False)):
+        snapshot = Snapshot([LayerGraph("fc", sp.csr_array(np.eye(2)), weights=weights)], epoch=0)
+        run = Run.create(tmp_path / str(fits))
+        run.write_snapshot(snapshot)
+        source, target = run.snapshot_path(0), tmp_path / f"{fits}.{form}"
+        if fits:
+            ns.convert(source, target)
+            assert ns.load(target) == snapshot
+        else:
+            with pytest.raises(NetsparseError, match="layer 'fc': GraphML and GML hold whole numbers of 64 bits"):
+                ns.convert(source, target)
+            assert not target.exists()

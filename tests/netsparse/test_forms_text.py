@@ -437,3 +437,9 @@ def test_labelled_links_of_networkx(tmp_path):
     nx.write_edgelist(graph, tmp_path / "m.txt")
     assert ns.load(tmp_path / "m.txt").layers[0].n_links == 89
     assert ns.load(tmp_path / "m.txt", graph=True).shape == (32, 32)
+
+
+def test_a_field_of_ten_million_letters_is_refused(tmp_path):
+    (tmp_path / "long.csv").write_text("source,target\n" + "1" * 10**7 + ",1\n")
+    with pytest.raises(MaskFormatError, match=r"long\.csv"):
+        ns.load(tmp_path / "long.csv")

@@ -50,6 +50,9 @@ def test_every_form_of_a_mask_gives_the_same_layer(form):
 def test_explicit_zeros_are_no_links_and_duplicates_one():
     mask = sp.coo_array(([0.0, 1.0, 2.0, 1.0, -1.0], ([0, 0, 0, 1, 1], [0, 1, 1, 2, 2])), shape=(2, 3))
     assert LayerGraph.from_mask(mask).link_keys.tolist() == [1, 5]
+    tensor = torch.sparse_coo_tensor(np.array(mask.coords), mask.data, mask.shape, check_invariants=True)
+    assert LayerGraph.from_mask(tensor).link_keys.tolist() == [1, 5]
+    assert LayerGraph.from_weight(tensor).weights.tolist() == [3.0]  # whose values are summed
     wrapping = sp.coo_array((np.array([128, 128], np.uint8), ([0, 0], [0, 0])), shape=(1, 1))
     assert LayerGraph.from_mask(wrapping).n_links == 1
     assert LayerGraph.from_mask(sp.csr_array(mask)).n_links == 1  # SciPy itself summed 1 and -1 to nothing
@@ -138,6 +141,23 @@ def test_a_layer_cannot_be_changed():
         layer.weights[0] = 2
 
 
+def test_a_layer_shares_nothing_that_its_giver_can_change():
+    given = sp.csr_array(MASK)
+    layer = LayerGraph("fc", given)
+    expected = layer.link_keys
+    given.indices[:] = 0
+    given.indptr[:] = 0
+    assert np.array_equal(layer.link_keys, expected)
+    renamed = layer.renamed("x", "a", "b")  # which nobody can change: no copy
+    assert np.shares_memory(renamed.biadjacency.indices, layer.biadjacency.indices)
+
+
+@pytest.mark.parametrize("weights", [np.array(["a", "b", "c"]), np.ones(3, complex), np.array([1, 2, 3], object)])
+def test_weights_that_are_no_numbers_are_refused(weights):
+    with pytest.raises(MaskFormatError, match="layer 'fc': weights are numbers of up to 64 bits, not of type"):
+        LayerGraph("fc", sp.csr_array(MASK), weights=weights)
+
+
 def test_read_only_weights_are_taken_as_they_are():
     weights = np.ones(3)
     weights.setflags(write=False)
@@ -155,9 +175,13 @@ def test_link_keys_round_trip(mask):
 
 
 def test_link_keys_must_be_sorted_unique_and_inside():
-    for keys in ([1, 1], [2, 1], [4], [-1]):
+    for keys in ([1, 1], [2, 1], [4], [-1], [0.5], [[1], [2]]):
         with pytest.raises(MaskFormatError, match="link keys"):
             LayerGraph.from_keys(np.array(keys), (2, 2))
+    with pytest.raises(MaskFormatError, match="link keys"):  # whose differences are not below 0
+        LayerGraph.from_keys(np.array([3, 0], np.uint64), (2, 2))
+    assert LayerGraph.from_keys(np.array([0, 3], np.uint64), (2, 2)) == LayerGraph.from_mask(np.eye(2))
+    assert LayerGraph.from_keys([], (2, 2)).n_links == 0
 
 
 def test_a_snapshot_joins_layers_by_group_name():
@@ -208,6 +232,28 @@ def test_active_neurons_are_the_sources_with_links_and_the_last_targets():
 def test_impossible_snapshots_are_refused(layers, message):
     with pytest.raises(NetsparseError, match=message):
         Snapshot(layers)
+
+
+@pytest.mark.parametrize("epoch", [-1, True, 1.0, "0", 2**63])
+def test_impossible_epochs_are_refused(epoch):
+    with pytest.raises(NetsparseError, match="an epoch is a whole number of at least 0"):
+        Snapshot(LayerGraph.from_mask(MASK), epoch)
+
+
+def test_the_adjacency_is_that_of_its_blocks():
+    rng = np.random.default_rng(0)
+    first, second, skip = (rng.random(shape) < 0.4 for shape in ((4, 5), (5, 3), (4, 3)))
+    groups = (("a", "b"), ("b", "c"), ("a", "c"))
+    layers = [
+        LayerGraph.from_mask(mask, f"{source}{target}", source, target)
+        for mask, (source, target) in zip((first, second, skip), groups, strict=True)
+    ]
+    whole = np.zeros((12, 12), int)
+    whole[:4, 4:9], whole[4:9, 9:], whole[:4, 9:] = first, second, skip
+    adjacency = Snapshot(layers).adjacency
+    assert np.array_equal(adjacency.toarray(), whole + whole.T)
+    assert adjacency.has_canonical_format
+    assert (adjacency.dtype, adjacency.indices.dtype) == (np.int32, np.int32)
 
 
 def test_from_model_reads_masks_groups_and_plain_layers():

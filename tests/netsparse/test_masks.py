@@ -214,3 +214,22 @@ def test_missing_files_and_empty_directories(tmp_path):
         ns.load(tmp_path / "missing.npz")
     with pytest.raises(NetsparseError, match="neither a run directory"):
         ns.load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.float32])
+def test_a_threshold_looks_at_the_numbers_of_any_type(kind, tmp_path):
+    matrix = np.array([[100, 5], [0, 120]], kind)
+    sp.save_npz(tmp_path / "sparse.npz", sp.csr_array(matrix))
+    np.save(tmp_path / "dense.npy", matrix)
+    for name in ("sparse.npz", "dense.npy"):
+        layer = ns.load(tmp_path / name, threshold=50).layers[0]
+        assert layer.link_keys.tolist() == [0, 3]
+        assert (layer.weights is None) == (matrix.itemsize == 1)
+    assert single(tmp_path / "sparse.npz").n_links == 3
+
+
+def test_duplicates_of_a_mask_of_bytes_do_not_cancel(tmp_path):
+    matrix = sp.coo_array((np.array([1, -1, -128], np.int8), ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
+    sp.save_npz(tmp_path / "m.npz", matrix)
+    assert single(tmp_path / "m.npz").link_keys.tolist() == [0, 3]
+    assert ns.load(tmp_path / "m.npz", threshold=127).n_links == 1

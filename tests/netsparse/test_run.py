@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import netsparse as ns
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, Run, Snapshot
 from netsparse.cli import main
 from netsparse.lock import hold
-from netsparse.run import read_table, write_table
+from netsparse.run import as_runs, read_table, write_table
 from netsparse.storage import pack_header, read_snapshot, write_snapshot, write_whole
 
 
@@ -206,3 +207,23 @@ def test_of_a_run_the_two_ends_are_inspected_whatever_lies_between(tmp_path, ran
     assert "Epoch 0: 1 layer" in told
     assert "Epoch 11: 1 layer" in told
     assert "12 epochs; the first and the last are shown." in told
+
+
+def test_configurations_nested_too_deeply_are_told(tmp_path):
+    run = Run.create(tmp_path / "run")
+    run.write_environment({})
+    (run.path / "config.toml").write_text("a=" + "[" * 100_000)
+    (run.path / "environment.json").write_text("[" * 1_000_000)
+    with pytest.raises(NetsparseError, match=r"config\.toml: not valid TOML: nested too deeply"):
+        _ = run.config
+    assert run.environment == {}
+
+
+def test_what_is_no_run_is_told(tmp_path):
+    for source in ("runs/x", Path("runs/x"), ["runs/x"]):
+        with pytest.raises(NetsparseError, match=r"a Run is wanted, not a \w+; netsparse\.Run\('runs/x'\) opens one"):
+            as_runs(source)
+    with pytest.raises(NetsparseError, match="a Run is wanted, not a NoneType"):
+        as_runs(None)
+    run = Run.create(tmp_path / "run")
+    assert as_runs(run) == [run] == as_runs((run,))

@@ -70,3 +70,8 @@ def test_the_models_are_those_there_are():
     from netsparse.training.models import TRUNKS
 
     assert ("mlp", *TRUNKS) == MODELS
+
+
+def test_options_are_a_mapping():
+    with pytest.raises(NetsparseError, match="options are a mapping of names to values, not a str"):
+        TrainConfig.resolve("digits")

@@ -426,3 +426,11 @@ def test_chains_are_followed_only_where_neurons_stay_themselves():
     apart = nn.Sequential(Residual(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 4))
     joined = chain_groups(apart, ["0.0", "1"])
     assert joined["0.0"][1] != joined["1"][0]
+
+
+def test_what_is_no_model_or_optimizer_is_told():
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for arguments in ((None, optimizer), (model, None), (optimizer, model)):
+        with pytest.raises(NetsparseError, match="a scheduler takes a torch model and its optimizer"):
+            TopologyScheduler(*arguments)

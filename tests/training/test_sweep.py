@@ -207,3 +207,10 @@ def test_jobs_change_no_result(config, tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "sweeps").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_examples_are_right(path):
     assert len(read_sweep(path)) >= 15
+
+
+def test_a_sweep_beyond_all_measure_is_refused_at_once(config):
+    values = list(range(1, 301))
+    config.write_text(f"[grid]\nseed = {values}\nepochs = {values}\nbatch_size = {values}\n")
+    with pytest.raises(NetsparseError, match=r"a sweep of 27,000,000 runs; 100,000 are the most"):
+        read_sweep(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -73,7 +74,10 @@ def _layout(lines: list[str]) -> _Layout | None:
     if not lines:
         return None
     for separator in ("\t", ",", ";", " "):
-        fields = next(csv.reader([lines[0]], delimiter=separator)) if separator != " " else lines[0].split()
+        try:
+            fields = next(csv.reader([lines[0]], delimiter=separator)) if separator != " " else lines[0].split()
+        except csv.Error:  # a field that is longer than Python's parser takes
+            continue
         names = _names(fields)
         if "source" in names and "target" in names and (separator != " " or set(names) <= set(COLUMNS)):
             return _Layout(separator, names, True)
@@ -194,10 +198,11 @@ class _Lines:
     def of(self, row: int) -> str:
         """Tell the line of a row."""
         seen = -1 - self.layout.has_header
-        for number in self._numbers():
-            seen += 1
-            if seen == row:
-                return f"line {number}"
+        with contextlib.suppress(csv.Error):  # a field that is longer than Python's parser takes
+            for number in self._numbers():
+                seen += 1
+                if seen == row:
+                    return f"line {number}"
         return f"link {row + 1}"
 
     def _numbers(self) -> Iterator[int]:

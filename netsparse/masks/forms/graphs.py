@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from netsparse.description import description_text, printable, with_printable_names
-from netsparse.errors import MaskFormatError
+from netsparse.errors import MaskFormatError, NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.masks.described import Described, Description, read_description
 from netsparse.masks.form import FORMS, Form, Head
@@ -233,6 +233,12 @@ def _as_numbers(values: Iterator[Any]) -> np.ndarray:
 
 def _exported(snapshot: Snapshot) -> nx.Graph:
     """Give the network for networkx, all names printable but those in the description."""
+    for layer in snapshot.layers:
+        if layer.weights is not None and layer.weights.dtype == np.uint64 and np.any(layer.weights >= 2**63):
+            raise NetsparseError(
+                f"layer '{layer.name}': GraphML and GML hold whole numbers of 64 bits with a sign, a weight is 2⁶³ or "
+                "more: use snapshot, scipy, csv, tsv or parquet"
+            )
     graph = with_printable_names(snapshot).to_networkx()
     graph.graph["netsparse"] = description_text(snapshot)
     return graph
