@@ -18,7 +18,7 @@ from netsparse.figures.style import style
 from netsparse.lock import in_turn
 from netsparse.registry import Registry
 from netsparse.run import Run, as_runs, told_epochs
-from netsparse.storage import check_version, clear_asides, write_whole
+from netsparse.storage import check_version, clear_asides, parse_json, write_whole
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
 
@@ -164,7 +164,7 @@ def _captions_there(out: Path, redrawn: Mapping[str, object]) -> dict[str, Any]:
     """Return the captions of the figures that lie in a folder and stay as they are."""
     path = out / "captions.json"
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):  # drawn anew, they come anew

@@ -20,7 +20,7 @@ from netsparse.figures.labels import dataset_name, method_name, told
 from netsparse.figures.outcomes import anp_curve
 from netsparse.figures.source import Trained, curve_of
 from netsparse.figures.style import METHOD_COLOURS
-from netsparse.run import Run, as_runs, told_epochs
+from netsparse.run import Run, as_run, told_epochs
 from netsparse.storage import write_whole
 
 
@@ -149,7 +149,7 @@ def check_film(
     ------
     NetsparseError
     """
-    as_runs(run)
+    as_run(run)
     form = _FORMS.get(path.suffix.lower())
     if form is None:
         raise NetsparseError(f"{path}: a film is written as {' or '.join(_FORMS)}; end the name in one of these")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Links to count at a time.
 _BLOCK = 1 << 18
 # Tables hold epochs as int64.
-_EPOCHS = 1 << 63
+EPOCHS = 1 << 63
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,14 +81,15 @@ class LayerGraph:
             )
         check_csr(self.name, matrix)
         index_dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
-        indices, indptr = (_own(a.astype(index_dtype, copy=False)) for a in (matrix.indices, matrix.indptr))
+        indices, indptr = (_own(a, index_dtype) for a in (matrix.indices, matrix.indptr))
         pattern = sp.csr_array((np.ones(matrix.nnz, np.int32), indices, indptr), shape=matrix.shape, copy=False)
         pattern.has_canonical_format = True
         for array in (pattern.data, pattern.indices, pattern.indptr):
             array.setflags(write=False)
         object.__setattr__(self, "biadjacency", pattern)
         if self.weights is not None:
-            weights = _own(np.asarray(self.weights))
+            weights = np.asarray(self.weights)
+            weights = _own(weights, weights.dtype)
             if weights.dtype.kind not in "biuf" or weights.dtype.itemsize > 8:
                 raise MaskFormatError(
                     f"layer '{self.name}': weights are numbers of up to 64 bits, not of type {weights.dtype}"
@@ -350,7 +351,7 @@ class Snapshot:
     def __init__(self, layers: Iterable[LayerGraph], epoch: int | None = None) -> None:
         object.__setattr__(self, "layers", (layers,) if isinstance(layers, LayerGraph) else tuple(layers))
         if epoch is not None and not (
-            isinstance(epoch, Integral) and not isinstance(epoch, bool) and 0 <= epoch < _EPOCHS
+            isinstance(epoch, Integral) and not isinstance(epoch, bool) and 0 <= epoch < EPOCHS
         ):
             raise NetsparseError(f"an epoch is a whole number of at least 0, of 64 bits, not {epoch!r}")
         object.__setattr__(self, "epoch", None if epoch is None else int(epoch))
@@ -536,13 +537,13 @@ class Snapshot:
         return f"Snapshot({at}{len(self.layers)} layers, {self.n_neurons} neurons, {self.n_links} links)"
 
 
-def _own(array: np.ndarray) -> np.ndarray:
-    """Give an array that nobody can change: a copy, unless it is such a one, or a part of it."""
+def _own(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """Give an array of a type that nobody can change: a copy, unless it is such a one, or a part of it."""
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
-    if owner.flags.writeable or not owner.flags.owndata:
-        array = array.copy()
+    if array.dtype != dtype or owner.flags.writeable or not owner.flags.owndata:
+        array = array.astype(dtype)
         array.setflags(write=False)
     return array
 

@@ -15,7 +15,7 @@ import filelock
 
 from netsparse.errors import NetsparseError
 from netsparse.run import LOCK_NAME, WRITER_NAME, Run
-from netsparse.storage import clear_asides, write_whole
+from netsparse.storage import clear_asides, parse_json, write_whole
 
 _log = logging.getLogger("netsparse")
 
@@ -134,7 +134,7 @@ def _enter(run: Run) -> None:
 def _holder(run: Run) -> str:
     """Tell who holds a run, or held it when it was killed; empty if it has not said so."""
     try:
-        told = json.loads((run.path / WRITER_NAME).read_bytes())
+        told = parse_json((run.path / WRITER_NAME).read_bytes())
         return f"process {int(told['pid'])} on {told['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -23,6 +23,7 @@ from netsparse.storage import (
     clear_asides,
     is_aside,
     pack_header,
+    parse_json,
     read_layer_names,
     read_snapshot,
     read_toml,
@@ -262,8 +263,8 @@ class Run:
         """What the run ran on (environment.json); empty if there is no such file or it cannot be read."""
         path = self.path / "environment.json"
         try:
-            found = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            found = parse_json(path.read_text("utf-8"))
+        except (OSError, ValueError):
             return {}
         if not isinstance(found, dict):
             return {}
@@ -359,6 +360,20 @@ def _is_unused(path: Path) -> bool:
     return names <= {"snapshots"} or (LOCK_NAME in names and all(n in _AT_FIRST or is_aside(n) for n in names))
 
 
+def as_run(source: Run) -> Run:
+    """Give a run back.
+
+    Raises
+    ------
+    NetsparseError
+        If it is none, such as the path of one.
+    """
+    if isinstance(source, Run):
+        return source
+    told = f"; netsparse.Run({str(source)!r}) opens one" if isinstance(source, (str, Path)) else ""
+    raise NetsparseError(f"a Run is wanted, not a {type(source).__name__}{told}")
+
+
 def as_runs(source: Run | Sequence[Run]) -> list[Run]:
     """Give one run, or several, as a list.
 
@@ -367,12 +382,8 @@ def as_runs(source: Run | Sequence[Run]) -> list[Run]:
     NetsparseError
         If something is no run.
     """
-    runs = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
-    for run in runs:
-        if not isinstance(run, Run):
-            told = f"; netsparse.Run({str(run)!r}) opens one" if isinstance(run, (str, Path)) else ""
-            raise NetsparseError(f"a Run is wanted, not a {type(run).__name__}{told}")
-    return runs
+    runs: list[Any] = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
+    return [as_run(run) for run in runs]
 
 
 def take_config(path: Path | str, options: dict[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,14 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise NetsparseError(f"{path}: not valid TOML: nested too deeply") from error
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON of a file; what is nested too deeply is a ValueError as anything else that is no JSON."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def pack_header(file_format: str, version: int, content: dict[str, Any]) -> dict[str, str]:
     """Return the metadata of a safetensors header: one JSON text under the key ``netsparse``.
 
@@ -117,8 +125,8 @@ def pack_header(file_format: str, version: int, content: dict[str, Any]) -> dict
 def unpack_header(metadata: dict[str, str] | None) -> dict[str, Any]:
     """Return what `pack_header` packed; empty for a file of another program."""
     try:
-        header = json.loads((metadata or {}).get("netsparse", "{}"))
-    except (ValueError, RecursionError):
+        header = parse_json((metadata or {}).get("netsparse", "{}"))
+    except ValueError:
         return {}
     return header if isinstance(header, dict) else {}
 

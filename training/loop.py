@@ -21,7 +21,7 @@ from netsparse.errors import NetsparseError
 from netsparse.graph import Snapshot
 from netsparse.harmless import VisibleFormatter
 from netsparse.lock import hold
-from netsparse.run import METRIC_COLUMNS, Run, as_runs
+from netsparse.run import METRIC_COLUMNS, Run, as_run
 from netsparse.topologies import Correlations
 from netsparse.training import fused, processes
 from netsparse.training.backends import choose_backend
@@ -158,7 +158,7 @@ def train(
     [0, 1]
     """
     if run is not None:
-        as_runs(run)
+        as_run(run)
     with hold(run) if run is not None else nullcontext(), _log_file(run), _one_thread():
         try:
             data = data or load_dataset(config.dataset, config.data_dir, config.image_size)

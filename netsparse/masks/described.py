@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ import scipy.sparse as sp
 
 from netsparse.description import DESCRIPTION_FORMAT, DESCRIPTION_VERSION, WEIGHT_KINDS, description_text
 from netsparse.errors import MaskFormatError, NetsparseError
-from netsparse.graph import LayerGraph, Snapshot
+from netsparse.graph import EPOCHS, LayerGraph, Snapshot
 from netsparse.masks.found import Matrix
 from netsparse.masks.options import Options
 from netsparse.masks.sparse import check_shape
 from netsparse.masks.stored import HELD_BYTES_A_LINK
 from netsparse.matrices import check_bounds
-from netsparse.storage import check_version
+from netsparse.storage import check_version, parse_json
 
 _EDITED = "; if the file was changed by hand, delete its description (netsparse)"
 
@@ -180,8 +179,8 @@ def read_description(text: Any, options: Options) -> Description | None:
         If it is broken, of a newer version, or tells of neurons that take more memory than reading may.
     """
     try:
-        told = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        told = parse_json(text)
+    except (ValueError, TypeError):
         return None
     if not isinstance(told, dict) or told.get("format") != DESCRIPTION_FORMAT:
         return None
@@ -190,7 +189,7 @@ def read_description(text: Any, options: Options) -> Description | None:
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
         raise MaskFormatError("a broken description (netsparse): it names no layers")
     epoch = told.get("epoch")
-    if not (epoch is None or type(epoch) is int):
+    if not (epoch is None or (type(epoch) is int and 0 <= epoch < EPOCHS)):
         raise MaskFormatError(f"a broken description (netsparse): an epoch is a whole number, not {epoch!r}")
     description = Description(tuple(_described(layer, options) for layer in layers), epoch)
     n_neurons = sum(sum(layer.shape) for layer in description.layers)

@@ -118,7 +118,9 @@ def test_comparisons_are_drawn_where_runs_differ_and_equal_bytes_twice(compared_
 
 
 def test_an_unknown_format_is_refused(trained_run, tmp_path):
-    for formats in (["gif"], []):
+    paths, _ = draw_figures(trained_run, tmp_path / "one", "svg", "accuracy")
+    assert [path.name for path in paths] == ["accuracy.svg", "captions.json"]
+    for formats in (["gif"], [], "gif"):
         with pytest.raises(NetsparseError, match="choose from: png, pdf, svg"):
             draw_figures(trained_run, tmp_path / "f", formats)
     (tmp_path / "file").write_text("")

@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 import netsparse as ns
-from netsparse import MaskFormatError, NetsparseError
+from netsparse import MaskFormatError, NetsparseError, Run
 from netsparse.graph import LayerGraph, Snapshot
 from netsparse.masks.form import FORMS
 
@@ -443,3 +443,15 @@ def test_a_field_of_ten_million_letters_is_refused(tmp_path):
     (tmp_path / "long.csv").write_text("source,target\n" + "1" * 10**7 + ",1\n")
     with pytest.raises(MaskFormatError, match=r"long\.csv"):
         ns.load(tmp_path / "long.csv")
+
+
+@pytest.mark.parametrize("epoch", ["-1", "true", "9223372036854775808"])
+def test_a_description_with_an_impossible_epoch_is_refused(epoch, tmp_path):
+    run = Run.create(tmp_path / "run")
+    run.write_snapshot(Snapshot([LayerGraph.from_mask([[1]])], epoch=7))
+    ns.convert(run.snapshot_path(7), tmp_path / "m.csv")
+    text = (tmp_path / "m.csv").read_text()
+    assert text.count('"epoch": 7') == 1
+    (tmp_path / "m.csv").write_text(text.replace('"epoch": 7', f'"epoch": {epoch}'))
+    with pytest.raises(MaskFormatError, match=r"m\.csv: .*an epoch is a whole number"):
+        ns.load(tmp_path / "m.csv")

@@ -11,7 +11,7 @@ import netsparse as ns
 from netsparse import LayerGraph, MaskFormatError, NetsparseError, Run, Snapshot
 from netsparse.cli import main
 from netsparse.lock import hold
-from netsparse.run import as_runs, read_table, write_table
+from netsparse.run import as_run, as_runs, read_table, write_table
 from netsparse.storage import pack_header, read_snapshot, write_snapshot, write_whole
 
 
@@ -226,4 +226,6 @@ def test_what_is_no_run_is_told(tmp_path):
     with pytest.raises(NetsparseError, match="a Run is wanted, not a NoneType"):
         as_runs(None)
     run = Run.create(tmp_path / "run")
+    with pytest.raises(NetsparseError, match="a Run is wanted, not a list"):
+        as_run([run])
     assert as_runs(run) == [run] == as_runs((run,))
